@@ -1,0 +1,15 @@
+//! Access tokens for the users of an application.
+
+pub mod jose;
+
+mod digest;
+mod key_fingerprint;
+mod lifetime;
+mod timestamp;
+mod token_id;
+
+pub use digest::Digest;
+pub use key_fingerprint::KeyFingerprint;
+pub use lifetime::{Lifetime, LifetimeError};
+pub use timestamp::{Timestamp, TimestampError};
+pub use token_id::TokenId;
