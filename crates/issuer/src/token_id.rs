@@ -23,10 +23,18 @@ impl TokenId {
     /// An id that sorts by time: the low 48 bits of `unix_millis`, then 80 random bits.
     ///
     /// `random` must come from a cryptographically secure source.
+    #[expect(clippy::indexing_slicing, reason = "both bounds are constants")]
     pub const fn from_parts(unix_millis: u64, random: [u8; 10]) -> Self {
-        let [_, _, a, b, c, d, e, f] = unix_millis.to_be_bytes();
-        let [g, h, i, j, k, l, m, n, o, p] = random;
-        Self([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p])
+        let random = {
+            let mut wide = [0; 16];
+            let mut at = 0;
+            while at < 10 {
+                wide[6 + at] = random[at];
+                at += 1;
+            }
+            u128::from_be_bytes(wide)
+        };
+        Self((((unix_millis as u128) << 80) | random).to_be_bytes())
     }
 
     /// Reads a `jti` as this library writes it.

@@ -1,0 +1,116 @@
+//! One user as of one instant.
+
+use super::{Change, Commit, Holder, Replay, TokenBody, TokenName, TokenRecord, UserRecord, Versioned};
+use crate::Digest;
+
+/// What a store knows of one user, as of one instant, and the answers to what was asked beside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The user's record; `None` where there is no such user.
+    pub user: Option<Versioned<UserRecord>>,
+    /// Every token of the user that is not revoked, expired or not, in any order. At most 100, for
+    /// whatever issues a token revokes what no longer counts.
+    pub tokens: Vec<TokenRecord>,
+    /// For each idempotency key that was asked for: what is recorded under it.
+    pub replays: Vec<(Digest, Option<Replay>)>,
+    /// For each digest that was asked for: who holds it.
+    pub holders: Vec<(Digest, Option<Holder>)>,
+}
+
+/// A token and its user, as of one instant: what a check needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenState {
+    /// The token, revoked or not.
+    pub token: TokenRecord,
+    /// Its user.
+    pub user: UserRecord,
+}
+
+impl Snapshot {
+    /// What is recorded under this idempotency key, as far as it was asked for.
+    pub fn replay(&self, key: Digest) -> Option<&Replay> {
+        self.replays
+            .iter()
+            .find(|(asked, _)| *asked == key)
+            .and_then(|(_, found)| found.as_ref())
+    }
+
+    /// The user's token of this name, unless it is revoked.
+    pub fn token(&self, name: TokenName) -> Option<&TokenRecord> {
+        self.tokens.iter().find(|token| token.name() == name)
+    }
+
+    /// What a store would return once it had applied `commit` to what this snapshot shows: how a batch
+    /// decides several requests of one user, one after the other, before it writes any of them.
+    #[must_use]
+    pub fn after(&self, commit: &Commit) -> Self {
+        let mut next = self.clone();
+        for change in &commit.changes {
+            next.apply(change, commit);
+        }
+        if let Some(user) = &mut next.user {
+            user.version = commit.next;
+        }
+        next
+    }
+
+    fn apply(&mut self, change: &Change, commit: &Commit) {
+        match change {
+            Change::PutUser(user) => {
+                self.user = Some(Versioned {
+                    version: commit.next,
+                    value: user.clone(),
+                });
+            }
+            Change::PutToken(token) => {
+                self.tokens.retain(|known| known.name() != token.name());
+                if token.revoked_at.is_none() {
+                    self.tokens.push(token.clone());
+                }
+                if let TokenBody::Assigned(digest) = token.body {
+                    let holder = token.revoked_at.is_none().then(|| Holder::Token {
+                        user: commit.user.clone(),
+                        expires_at: token.expires_at,
+                    });
+                    self.set_holder(digest, holder.as_ref());
+                }
+            }
+            Change::PutReplay(replay) => {
+                for (_, found) in self.replays.iter_mut().filter(|(asked, _)| *asked == replay.key) {
+                    *found = Some(*replay);
+                }
+            }
+            Change::PutTombstone(tombstone) => {
+                self.set_holder(
+                    tombstone.digest,
+                    Some(&Holder::Tombstone {
+                        until: tombstone.until,
+                    }),
+                );
+            }
+            Change::EraseUser => {
+                self.user = None;
+                self.tokens.clear();
+                for (_, found) in &mut self.replays {
+                    *found = None;
+                }
+                for (_, found) in &mut self.holders {
+                    if matches!(found, Some(Holder::Token { user, .. }) if *user == commit.user) {
+                        *found = None;
+                    }
+                }
+            }
+        }
+    }
+
+    /// A token that is not revoked hides the tombstone of its digest, as [`Holder`] has it.
+    fn set_holder(&mut self, digest: Digest, holder: Option<&Holder>) {
+        for (_, found) in self.holders.iter_mut().filter(|(asked, _)| *asked == digest) {
+            let hidden = matches!(found, Some(Holder::Token { .. }))
+                && matches!(holder, Some(Holder::Tombstone { .. }));
+            if !hidden {
+                *found = holder.cloned();
+            }
+        }
+    }
+}

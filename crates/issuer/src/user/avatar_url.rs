@@ -1,0 +1,112 @@
+//! Where a user's picture is.
+
+use std::{fmt, net::Ipv6Addr};
+
+use super::Patch;
+use crate::FieldError;
+
+/// An absolute `http` or `https` URL with a host and without user info, at most 2,048 bytes, kept verbatim.
+///
+/// No spaces and no control characters anywhere. The host is a name, an IPv4 address or a bracketed IPv6
+/// address (RFC 3986 section 3.2.2; letters beyond ASCII are let through), the port 0 to 65,535.
+/// Nobody fetches it here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AvatarUrl(Box<str>);
+
+impl AvatarUrl {
+    /// Bytes of the longest URL.
+    pub const MAX_BYTES: usize = 2_048;
+
+    /// # Errors
+    /// [`FieldError`] for `avatarUrl`, naming the rule that the text breaks.
+    pub fn parse(text: &str) -> Result<Self, FieldError> {
+        match broken_rule(text) {
+            Some(rule) => Err(FieldError::new("avatarUrl", rule)),
+            None => Ok(Self(text.into())),
+        }
+    }
+
+    /// What a request says of the field: `""` clears it.
+    ///
+    /// # Errors
+    /// As [`AvatarUrl::parse`].
+    pub fn patch(text: &str) -> Result<Patch<Self>, FieldError> {
+        if text.is_empty() {
+            Ok(Patch::Clear)
+        } else {
+            Self::parse(text).map(Patch::Set)
+        }
+    }
+
+    /// The URL as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn broken_rule(text: &str) -> Option<&'static str> {
+    if text.is_empty() {
+        return Some("must not be empty");
+    }
+    if text.len() > AvatarUrl::MAX_BYTES {
+        return Some("must be at most 2048 bytes");
+    }
+    if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Some("must not contain spaces or control characters");
+    }
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return Some("must be an absolute http or https URL");
+    };
+    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+        return Some("must be an absolute http or https URL");
+    }
+    // A browser reads `\` as `/` here, so that it may not hide what the host is.
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    if authority.contains('@') {
+        return Some("must not contain user info");
+    }
+    let (host, port) = split_port(authority);
+    if host.is_empty() {
+        return Some("must have a host");
+    }
+    if !is_host(host) {
+        return Some("must have a valid host");
+    }
+    // RFC 3986 section 3.2.3: the port is digits, and may be empty.
+    let port_ok = port.is_none_or(|digits| {
+        digits.bytes().all(|b| b.is_ascii_digit()) && (digits.is_empty() || digits.parse::<u16>().is_ok())
+    });
+    if port_ok {
+        None
+    } else {
+        Some("must have a valid port")
+    }
+}
+
+fn split_port(authority: &str) -> (&str, Option<&str>) {
+    let after_bracket = authority.rfind(']').map_or(0, |at| at + 1);
+    match authority.get(after_bracket..).and_then(|tail| tail.find(':')) {
+        Some(at) => {
+            let (host, port) = authority.split_at(after_bracket + at);
+            (host, port.get(1..))
+        }
+        None => (authority, None),
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    match host.strip_prefix('[') {
+        Some(literal) => literal
+            .strip_suffix(']')
+            .is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        None => host
+            .chars()
+            .all(|c| !c.is_ascii() || c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=%".contains(c)),
+    }
+}
+
+impl fmt::Display for AvatarUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
