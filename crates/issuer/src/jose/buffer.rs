@@ -1,0 +1,84 @@
+//! Bytes that stay off the heap while they are few.
+
+use super::base64url;
+
+/// Up to `N` bytes in place, more than that on the heap.
+#[derive(Clone)]
+pub(super) struct Buffer<const N: usize> {
+    inline: [u8; N],
+    inline_len: usize,
+    /// Holds everything as soon as it holds anything.
+    heap: Vec<u8>,
+}
+
+impl<const N: usize> Buffer<N> {
+    pub(super) const fn new() -> Self {
+        Self {
+            inline: [0; N],
+            inline_len: 0,
+            heap: Vec::new(),
+        }
+    }
+
+    /// What a base64url text stands for; `None` where it is not the one text of any value.
+    pub(super) fn decode(text: &str) -> Option<Self> {
+        let mut buffer = Self::new();
+        let len = base64url::decoded_len(text.len());
+        if let Some(room) = buffer.inline.get_mut(..len) {
+            buffer.inline_len = base64url::decode(text, room)?;
+        } else {
+            buffer.heap.resize(len, 0);
+            base64url::decode(text, &mut buffer.heap)?;
+        }
+        Some(buffer)
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        if self.heap.is_empty() {
+            let end = self.inline_len + bytes.len();
+            if let Some(room) = self.inline.get_mut(self.inline_len..end) {
+                room.copy_from_slice(bytes);
+                self.inline_len = end;
+                return;
+            }
+            self.heap.reserve(2 * end);
+            self.heap
+                .extend_from_slice(self.inline.get(..self.inline_len).unwrap_or_default());
+        }
+        self.heap.extend_from_slice(bytes);
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        if self.heap.is_empty() {
+            self.inline.get(..self.inline_len).unwrap_or_default()
+        } else {
+            &self.heap
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_lost_where_the_heap_takes_over() {
+        for step in 1..7 {
+            let all: Vec<u8> = (0..64).collect();
+            let mut buffer = Buffer::<16>::new();
+            for (index, part) in all.chunks(step).enumerate() {
+                assert_eq!(buffer.as_bytes(), &all[..index * step]);
+                buffer.push(part);
+            }
+            assert_eq!(buffer.as_bytes(), &all[..]);
+        }
+    }
+
+    #[test]
+    fn what_just_fits_stays_in_place() {
+        let mut buffer = Buffer::<16>::new();
+        buffer.push(&[7; 16]);
+        assert!(buffer.heap.is_empty());
+        assert_eq!(buffer.as_bytes(), [7; 16]);
+    }
+}

@@ -1,0 +1,215 @@
+//! A key that signs and verifies.
+
+use std::fmt;
+
+use ring::hmac;
+use zeroize::Zeroizing;
+
+use super::{Algorithm, KeyError, VerifyError, base64url, header, jwk};
+use crate::KeyFingerprint;
+
+/// One secret with one algorithm and perhaps a `kid`.
+///
+/// It cannot be cloned, serialised or printed. The secret is zeroized when the key is dropped, but for the two hash
+/// states derived from it that [`ring`] keeps and offers no way to erase.
+///
+/// ```
+/// use issuer::jose::{KeyError, SigningKey};
+///
+/// let secret = [0x2A; 32]; // from a secure random source
+/// let key = SigningKey::hs256(secret)?.with_kid("2025-06")?;
+/// assert_eq!(key.kid(), Some("2025-06"));
+/// assert_eq!(format!("{key:?}"), r#"SigningKey { algorithm: Hs256, kid: Some("2025-06"), .. }"#);
+/// # Ok::<(), KeyError>(())
+/// ```
+pub struct SigningKey {
+    algorithm: Algorithm,
+    kid: Option<Box<str>>,
+    /// Kept for the key file alone: see [`dangerous`](super::dangerous).
+    secret: Zeroizing<Vec<u8>>,
+    mac: hmac::Key,
+    /// The header segment and its dot, which open every token of this key.
+    prefix: Vec<u8>,
+    /// The MAC after `prefix`. With a `kid` of 12 characters and more it has passed a block of SHA-256 that no
+    /// token hashes again.
+    absorbed: hmac::Context,
+    fingerprint: KeyFingerprint,
+}
+
+impl SigningKey {
+    /// The longest secret, in bytes. HMAC gains nothing past the 64 or 128 bytes of a block (RFC 2104 section 3);
+    /// what is longer than this was meant to be something else.
+    pub const MAX_SECRET_BYTES: usize = 1_024;
+    /// The longest `kid`, in characters.
+    pub const MAX_KID_CHARS: usize = 128;
+
+    /// A key for HMAC with SHA-256. The secret should come from a secure random source: a password that long is
+    /// still a password.
+    ///
+    /// # Errors
+    /// [`KeyError::Length`] outside 32 to 1,024 bytes (RFC 7518 section 3.2).
+    pub fn hs256(secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        Self::new(Algorithm::Hs256, secret.as_ref())
+    }
+
+    /// A key for HMAC with SHA-384.
+    ///
+    /// # Errors
+    /// [`KeyError::Length`] outside 48 to 1,024 bytes.
+    pub fn hs384(secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        Self::new(Algorithm::Hs384, secret.as_ref())
+    }
+
+    /// A key for HMAC with SHA-512.
+    ///
+    /// # Errors
+    /// [`KeyError::Length`] outside 64 to 1,024 bytes.
+    pub fn hs512(secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        Self::new(Algorithm::Hs512, secret.as_ref())
+    }
+
+    pub(super) fn new(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
+        if !(algorithm.tag_len()..=Self::MAX_SECRET_BYTES).contains(&secret.len()) {
+            return Err(KeyError::Length);
+        }
+        Ok(Self::assemble(algorithm, None, Zeroizing::new(secret.to_vec())))
+    }
+
+    /// The same secret under a `kid`, which its tokens then carry.
+    ///
+    /// # Errors
+    /// [`KeyError::Kid`] on anything but 1 to 128 visible ASCII characters without `"` and `\`.
+    pub fn with_kid(self, kid: &str) -> Result<Self, KeyError> {
+        let allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+        if !(1..=Self::MAX_KID_CHARS).contains(&kid.len()) || !kid.bytes().all(allowed) {
+            return Err(KeyError::Kid);
+        }
+        Ok(Self::assemble(self.algorithm, Some(kid.into()), self.secret))
+    }
+
+    /// Reads a JSON Web Key (RFC 7517): `kty` is `oct`, `alg` is required, `k` is canonical base64url.
+    ///
+    /// `use`, where present, is `sig`; `key_ops`, where present, holds `sign` and `verify`. Other members are ignored.
+    ///
+    /// # Errors
+    /// [`KeyError`] of the rule that the key breaks; it never holds any of the key.
+    ///
+    /// ```
+    /// use issuer::jose::{Algorithm, SigningKey};
+    ///
+    /// let key = SigningKey::from_jwk(
+    ///     r#"{"kty":"oct","alg":"HS256","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0i"}"#,
+    /// )?;
+    /// assert_eq!(key.algorithm(), Algorithm::Hs256);
+    /// # Ok::<(), issuer::jose::KeyError>(())
+    /// ```
+    pub fn from_jwk(json: &str) -> Result<Self, KeyError> {
+        jwk::read_key(json)
+    }
+
+    fn assemble(algorithm: Algorithm, kid: Option<Box<str>>, secret: Zeroizing<Vec<u8>>) -> Self {
+        let mac = hmac::Key::new(algorithm.hmac(), &secret);
+        let mut prefix = header::encode(algorithm, kid.as_deref());
+        prefix.push(b'.');
+        let mut absorbed = hmac::Context::with_key(&mac);
+        absorbed.update(&prefix);
+        let fingerprint = fingerprint(&mac, algorithm, kid.as_deref());
+        Self {
+            algorithm,
+            kid,
+            secret,
+            mac,
+            prefix,
+            absorbed,
+            fingerprint,
+        }
+    }
+
+    /// What it signs with.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Its name in the header of its tokens (RFC 7515 section 4.1.4).
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// What records call it: equal for the same secret, algorithm and `kid`, and for nothing else.
+    pub const fn fingerprint(&self) -> KeyFingerprint {
+        self.fingerprint
+    }
+
+    pub(super) fn secret(&self) -> &[u8] {
+        &self.secret
+    }
+
+    /// The compact serialization (RFC 7515 section 3.1) of this payload, in one allocation.
+    pub(super) fn sign(&self, payload: &[u8]) -> String {
+        let mut token = Vec::with_capacity(self.token_len(payload.len()));
+        token.extend_from_slice(&self.prefix);
+        base64url::append(payload, &mut token);
+        let mut mac = self.absorbed.clone();
+        mac.update(token.get(self.prefix.len()..).unwrap_or_default());
+        token.push(b'.');
+        base64url::append(mac.sign().as_ref(), &mut token);
+        // All of it is ASCII; the other arm is there because this crate has no `unsafe` and no panics.
+        String::from_utf8(token)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    }
+
+    /// Characters of a token with this many bytes of payload.
+    pub(super) fn token_len(&self, payload_len: usize) -> usize {
+        self.prefix.len()
+            + base64url::encoded_len(payload_len)
+            + 1
+            + base64url::encoded_len(self.algorithm.tag_len())
+    }
+
+    /// Whether a header segment is, byte for byte, the one this key writes.
+    pub(super) fn writes_header(&self, segment: &str) -> bool {
+        self.prefix.strip_suffix(b".") == Some(segment.as_bytes())
+    }
+
+    /// Compares in constant time. A tag of another length than the algorithm's is no tag: nothing is truncated
+    /// (RFC 7518 section 3.2).
+    pub(super) fn verify(&self, signing_input: &str, signature: &str) -> Result<(), VerifyError> {
+        let tag_len = self.algorithm.tag_len();
+        if signature.len() != base64url::encoded_len(tag_len) {
+            return Err(VerifyError::Signature);
+        }
+        let mut tag = [0; 64];
+        let tag = tag.get_mut(..tag_len).unwrap_or_default();
+        base64url::decode(signature, tag).ok_or(VerifyError::Malformed)?;
+        hmac::verify(&self.mac, signing_input.as_bytes(), tag).map_err(|_| VerifyError::Signature)
+    }
+}
+
+/// A MAC over a text that no signing input begins like: those are base64url and dots.
+fn fingerprint(mac: &hmac::Key, algorithm: Algorithm, kid: Option<&str>) -> KeyFingerprint {
+    let mut context = hmac::Context::with_key(mac);
+    context.update(b"issuer key fingerprint v1\0");
+    context.update(algorithm.name().as_bytes());
+    match kid {
+        None => context.update(b"\0\0"),
+        Some(kid) => {
+            context.update(b"\0\x01");
+            context.update(kid.as_bytes());
+        }
+    }
+    let mut bytes = [0; 16];
+    for (to, from) in bytes.iter_mut().zip(context.sign().as_ref()) {
+        *to = *from;
+    }
+    KeyFingerprint::from_bytes(bytes)
+}
+
+/// The algorithm and the `kid`; never the secret, nor anything made with it.
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey")
+            .field("algorithm", &self.algorithm)
+            .field("kid", &self.kid)
+            .finish_non_exhaustive()
+    }
+}
