@@ -1,0 +1,100 @@
+//! The calls of a host without an async runtime.
+
+use issuer::{
+    decide::{Issue, Revoke, RevokeTarget, Revoked},
+    state::{TokenState, UserRecord},
+    user::{NewUser, UserId},
+};
+use issuer_store::TokenRef;
+
+use crate::{Error, Issued, TokenService, guard};
+
+/// The calls of [`TokenService`], for threads that may block. Errors are as there.
+#[derive(Clone, Copy)]
+pub struct Blocking<'a>(&'a TokenService);
+
+impl<'a> Blocking<'a> {
+    pub(crate) const fn new(service: &'a TokenService) -> Self {
+        Self(service)
+    }
+
+    /// As [`TokenService::issue`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn issue(self, request: impl Into<Issue>) -> Result<Issued, Error> {
+        let issued = self.0.submit(request.into())?.wait()?;
+        self.0.sign(issued)
+    }
+
+    /// As [`TokenService::write_profile`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn write_profile(self, user: NewUser) -> Result<UserRecord, Error> {
+        self.0.submit(user)?.wait()
+    }
+
+    /// As [`TokenService::authenticate`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn authenticate(self, token: &str) -> Result<UserRecord, Error> {
+        self.inspect(token).map(|state| state.user)
+    }
+
+    /// As [`TokenService::inspect`]; reads on the caller's own thread.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn inspect(self, token: &str) -> Result<TokenState, Error> {
+        let claimed = self.0.verify(token)?;
+        let wanted = [TokenRef::Issued {
+            user: &claimed.user,
+            id: claimed.id,
+        }];
+        let found = guard::read(|| self.0.store().find(&wanted))?;
+        self.0.judge(&claimed, found.into_iter().next().flatten())
+    }
+
+    /// As [`TokenService::revoke_all`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn revoke_all(self, user: &UserId) -> Result<Revoked, Error> {
+        self.0
+            .submit(Revoke {
+                user: user.clone(),
+                target: RevokeTarget::All,
+            })?
+            .wait()
+    }
+
+    /// As [`TokenService::revoke`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn revoke(self, user: &UserId, token: &str) -> Result<Revoked, Error> {
+        let target = RevokeTarget::Token(self.0.name_of(token));
+        self.0
+            .submit(Revoke {
+                user: user.clone(),
+                target,
+            })?
+            .wait()
+    }
+
+    /// Adds an API key with full scope, unless its hash is known already: a revoked one stays revoked. Only
+    /// the hash is stored.
+    ///
+    /// # Errors
+    /// What [`ErrorKind`](crate::ErrorKind) says of the store.
+    pub fn add_api_key(self, name: &str, key: &str) -> Result<(), Error> {
+        self.0.api_keys().add(self.0.store(), name, key, self.0.now())
+    }
+
+    /// Whether the store knows any API key, as of the last second.
+    pub fn has_api_keys(self) -> bool {
+        self.0.api_keys().any()
+    }
+}

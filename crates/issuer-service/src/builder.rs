@@ -1,0 +1,189 @@
+//! How a service is set up.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use issuer::{
+    Lifetime, Timestamp, TokenId,
+    decide::{MaxLiveTokens, Policy, Rules, RulesError},
+    jose::{Claims, Expected, KeySet, SignError},
+    user::UserId,
+};
+use issuer_store::Store;
+
+use crate::{Clock, Error, SystemClock, TokenService, service::Settings};
+
+/// How a [`TokenService`] is set up: [`TokenService::builder`]. Every setting has a default that is right for most.
+#[must_use]
+pub struct Builder {
+    store: Arc<dyn Store>,
+    keys: KeySet,
+    rules: Rules,
+    clock: Arc<dyn Clock>,
+    queue_bound: usize,
+    deadline: Duration,
+}
+
+impl Builder {
+    pub(crate) fn new(store: impl Store + 'static, keys: KeySet) -> Self {
+        let mut rules = Rules::new(keys.active_fingerprint());
+        for key in keys.fingerprints() {
+            rules = rules.with_other_key(key);
+        }
+        Self {
+            store: Arc::new(store),
+            keys,
+            rules,
+            clock: Arc::new(SystemClock),
+            queue_bound: 4_096,
+            deadline: Duration::from_secs(5),
+        }
+    }
+
+    /// How long a token lives. Seven days by default.
+    pub fn lifetime(self, lifetime: Lifetime) -> Self {
+        Self {
+            rules: self.rules.with_lifetime(lifetime),
+            ..self
+        }
+    }
+
+    /// What one token more does. [`Policy::ConflictWhileLive`] by default.
+    pub fn policy(self, policy: Policy) -> Self {
+        Self {
+            rules: self.rules.with_policy(policy),
+            ..self
+        }
+    }
+
+    /// How many live tokens a user may hold. One by default.
+    pub fn max_live_tokens(self, max_live_tokens: MaxLiveTokens) -> Self {
+        Self {
+            rules: self.rules.with_max_live_tokens(max_live_tokens),
+            ..self
+        }
+    }
+
+    /// Refresh ahead: with less than this many seconds left, a token no longer stands in the way of a new
+    /// one. 0 by default; shorter than the lifetime.
+    pub fn refresh_window(self, seconds: u32) -> Self {
+        Self {
+            rules: self.rules.with_refresh_window(seconds),
+            ..self
+        }
+    }
+
+    /// The `iss` claim. None by default.
+    pub fn issuer(self, issuer: &str) -> Self {
+        Self {
+            rules: self.rules.with_issuer(issuer),
+            ..self
+        }
+    }
+
+    /// The `aud` claim. None by default.
+    pub fn audience(self, audience: &str) -> Self {
+        Self {
+            rules: self.rules.with_audience(audience),
+            ..self
+        }
+    }
+
+    /// Another clock, for tests.
+    pub fn clock(self, clock: impl Clock + 'static) -> Self {
+        Self {
+            clock: Arc::new(clock),
+            ..self
+        }
+    }
+
+    /// How many requests may wait before the next one is refused with
+    /// [`ErrorKind::Overloaded`](crate::ErrorKind::Overloaded). 4,096 by default; at least 1.
+    pub fn queue_bound(self, requests: usize) -> Self {
+        Self {
+            queue_bound: requests.max(1),
+            ..self
+        }
+    }
+
+    /// After how long a caller is told [`ErrorKind::DeadlineExceeded`](crate::ErrorKind::DeadlineExceeded).
+    /// Five seconds by default.
+    pub fn deadline(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
+    }
+
+    /// Checks the settings, reads the control record and starts the threads of the service.
+    ///
+    /// # Errors
+    /// [`BuildError`]: settings that contradict each other, a store that cannot be read, no threads to be had.
+    pub fn build(self) -> Result<TokenService, BuildError> {
+        self.rules.check().map_err(BuildError::Rules)?;
+        self.sign_the_longest().map_err(BuildError::Claims)?;
+        let mut expected = Expected::new();
+        if let Some(issuer) = self.rules.issuer() {
+            expected = expected.issuer(issuer);
+        }
+        if let Some(audience) = self.rules.audience() {
+            expected = expected.audience(audience);
+        }
+        TokenService::start(Settings {
+            store: self.store,
+            keys: self.keys,
+            rules: self.rules,
+            expected,
+            clock: self.clock,
+            queue_bound: self.queue_bound,
+            deadline: self.deadline,
+        })
+    }
+
+    /// Signs the longest token that these settings allow, so that no request fails on its length later.
+    fn sign_the_longest(&self) -> Result<(), SignError> {
+        // Two bytes each in JSON.
+        let subject = "\"".repeat(UserId::MAX_BYTES);
+        let claims = Claims {
+            issuer: self.rules.issuer(),
+            subject: &subject,
+            audience: self.rules.audience(),
+            issued_at: Timestamp::MAX,
+            expires_at: Timestamp::MAX,
+            token_id: TokenId::from_bytes([0; 16]),
+        };
+        self.keys.sign(&claims).map(drop)
+    }
+}
+
+/// Why a service does not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Settings that contradict each other.
+    Rules(RulesError),
+    /// `iss` and `aud` make the longest token longer than a token may be.
+    Claims(SignError),
+    /// The store cannot be read.
+    Store(Error),
+    /// The system gives no threads.
+    Threads(std::io::Error),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rules(error) => error.fmt(f),
+            Self::Claims(_) => f.write_str("issuer and audience are too long: no token would be accepted"),
+            Self::Store(error) => error.fmt(f),
+            Self::Threads(error) => write!(f, "no thread could be started: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Rules(error) => Some(error),
+            Self::Claims(error) => Some(error),
+            Self::Store(error) => Some(error),
+            Self::Threads(error) => Some(error),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! A bounded queue that is emptied whole: whatever arrived while the last batch ran is the next one.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+pub(crate) struct Queue<T> {
+    state: Mutex<State<T>>,
+    arrived: Condvar,
+    bound: usize,
+}
+
+struct State<T> {
+    waiting: VecDeque<T>,
+    open: bool,
+}
+
+/// Why an item was not taken in; it comes back.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Rejected<T> {
+    Full(T),
+    Closed(T),
+}
+
+impl<T> Queue<T> {
+    pub(crate) fn new(bound: usize) -> Self {
+        let state = State {
+            waiting: VecDeque::new(),
+            open: true,
+        };
+        Self {
+            state: Mutex::new(state),
+            arrived: Condvar::new(),
+            bound,
+        }
+    }
+
+    /// Takes an item in, or refuses it at once.
+    pub(crate) fn push(&self, item: T) -> Result<(), Rejected<T>> {
+        let mut state = self.lock();
+        if !state.open {
+            return Err(Rejected::Closed(item));
+        }
+        if state.waiting.len() >= self.bound {
+            return Err(Rejected::Full(item));
+        }
+        state.waiting.push_back(item);
+        drop(state);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Waits for an item and returns it with those that wait behind it, at most `limit`; `None` once the
+    /// queue is closed and empty.
+    pub(crate) fn take(&self, limit: usize) -> Option<Vec<T>> {
+        let mut state = self.lock();
+        while state.waiting.is_empty() {
+            if !state.open {
+                return None;
+            }
+            state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let count = state.waiting.len().min(limit);
+        let batch = state.waiting.drain(..count).collect();
+        let more = !state.waiting.is_empty();
+        drop(state);
+        if more {
+            // Another taker may be asleep: the pushes that woke this one were for what it leaves, too.
+            self.arrived.notify_one();
+        }
+        Some(batch)
+    }
+
+    /// Lets nothing more in; what is in is still taken.
+    pub(crate) fn close(&self) {
+        self.lock().open = false;
+        self.arrived.notify_all();
+    }
+
+    // Nothing below the lock can panic half-way.
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_queue_refuses_at_once_and_gives_the_item_back() {
+        let queue = Queue::new(1);
+        assert_eq!(queue.push(1), Ok(()));
+        assert_eq!(queue.push(2), Err(Rejected::Full(2)));
+    }
+
+    #[test]
+    fn what_was_let_in_is_still_taken_after_the_queue_closed() {
+        let queue = Queue::new(8);
+        queue.push(1).unwrap();
+        queue.close();
+        assert_eq!(queue.push(2), Err(Rejected::Closed(2)));
+        assert_eq!(queue.take(8), Some(vec![1]));
+        assert_eq!(queue.take(8), None);
+    }
+
+    #[test]
+    fn a_batch_is_what_waits_up_to_the_limit_in_order_of_arrival() {
+        let queue = Queue::new(8);
+        for item in 0..5 {
+            queue.push(item).unwrap();
+        }
+        assert_eq!(queue.take(3), Some(vec![0, 1, 2]));
+        assert_eq!(queue.take(3), Some(vec![3, 4]));
+    }
+
+    #[test]
+    fn a_taker_that_waits_is_woken_by_the_close() {
+        let queue = std::sync::Arc::new(Queue::<u8>::new(8));
+        let taker = std::thread::spawn({
+            let queue = queue.clone();
+            move || queue.take(1)
+        });
+        queue.close();
+        assert_eq!(taker.join().unwrap(), None);
+    }
+}

@@ -1,0 +1,75 @@
+//! Reads for async callers: off their threads, and many in one call.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use issuer::{TokenId, state::TokenState, user::UserId};
+use issuer_store::{Store, TokenRef};
+
+use crate::{Error, guard, queue::Queue, reply::Reply};
+
+/// Reads of one batch.
+const MAX_BATCH: usize = 256;
+
+pub(crate) enum Read {
+    /// Finds a token; those that wait together are looked up together.
+    Find(Find),
+    /// Whatever else is asked of the store.
+    Ask(Question),
+}
+
+type Question = Box<dyn FnOnce(&dyn Store) + Send>;
+
+pub(crate) struct Find {
+    pub(crate) user: UserId,
+    pub(crate) id: TokenId,
+    pub(crate) reply: Arc<Reply<Option<TokenState>>>,
+}
+
+/// Works until the queue is closed and empty.
+pub(crate) fn run(store: &dyn Store, queue: &Queue<Read>) {
+    while let Some(batch) = queue.take(MAX_BATCH) {
+        // A panic drops the batch, and with it every way back: the callers are told.
+        let _ = catch_unwind(AssertUnwindSafe(|| work(store, batch)));
+    }
+}
+
+fn work(store: &dyn Store, batch: Vec<Read>) {
+    let mut finds = Vec::with_capacity(batch.len());
+    for read in batch {
+        match read {
+            Read::Find(find) if find.reply.begin() => finds.push(find),
+            Read::Find(_) => {}
+            Read::Ask(ask) => ask(store),
+        }
+    }
+    if finds.is_empty() {
+        return;
+    }
+    let tokens: Vec<TokenRef<'_>> = finds
+        .iter()
+        .map(|find| TokenRef::Issued {
+            user: &find.user,
+            id: find.id,
+        })
+        .collect();
+    match guard::read(|| store.find(&tokens)) {
+        Ok(found) => finds
+            .iter()
+            .zip(found)
+            .for_each(|(find, state)| find.reply.send(Ok(state))),
+        Err(error) => finds.iter().for_each(|find| find.reply.send(Err(error.clone()))),
+    }
+}
+
+/// Asks the store for something else and answers with it.
+pub(crate) fn ask<T: Send + 'static>(
+    reply: Arc<Reply<T>>,
+    question: impl FnOnce(&dyn Store) -> Result<T, Error> + Send + 'static,
+) -> Read {
+    Read::Ask(Box::new(move |store| {
+        if reply.begin() {
+            reply.send(question(store));
+        }
+    }))
+}
