@@ -165,6 +165,11 @@ impl TokenService {
         self.0.shared.api_keys.authorize(api_key, self.now())
     }
 
+    /// The rules in force.
+    pub fn rules(&self) -> &Rules {
+        &self.0.shared.settings.rules
+    }
+
     /// Stops accepting, finishes what was accepted, and returns. Blocks; may be called more than once.
     pub fn shutdown(&self) {
         self.0.stop();

@@ -146,9 +146,9 @@ impl Group {
     fn fail(self, error: &Error) {
         for (at, job) in self.jobs.into_iter().enumerate() {
             if at < self.settled {
-                job.settle()
+                job.settle();
             } else {
-                job.fail(error.clone())
+                job.fail(error.clone());
             }
         }
     }

@@ -110,6 +110,11 @@ impl Rules {
         }
     }
 
+    /// What one token more does.
+    pub const fn policy(&self) -> Policy {
+        self.policy
+    }
+
     /// The `iss` of every token.
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()

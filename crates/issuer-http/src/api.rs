@@ -1,0 +1,239 @@
+//! The router, and what can be set about it.
+
+use std::{fmt, sync::Arc};
+
+use axum::{
+    Router,
+    http::{HeaderValue, Method},
+    middleware::{from_fn, from_fn_with_state},
+    routing::{MethodRouter, any, delete, get, post},
+};
+use issuer::Digest;
+use issuer_service::{Error, TokenService};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    cors::{AllowOrigin, CorsLayer},
+};
+
+use crate::{
+    ResponseStyle,
+    auth::require_api_key,
+    edge,
+    error::{ApiError, MeError},
+    headers::{IM_AUTHORIZATION, IM_CLIENT_KEY, X_REQUEST_ID},
+    routes::{health, issue, me, revoke},
+};
+
+/// The routes of the token service: `POST /admin/clients`, `DELETE /admin/clients/{client_id}/token`,
+/// `GET /me`, `GET /healthz`, `GET /readyz`. It merges into any router:
+///
+/// ```no_run
+/// # fn app(tokens: issuer_service::TokenService) -> Result<(), Box<dyn std::error::Error>> {
+/// use axum::Router;
+///
+/// let app: Router = Router::new().merge(issuer_http::router(tokens).api_key("a key of 32 random bytes")?);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// It answers every path under `/admin/`, and no other that it does not know: those are the host's, or
+/// [`into_service_router`](HttpApi::into_service_router)'s.
+#[must_use]
+pub struct HttpApi {
+    tokens: TokenService,
+    style: ResponseStyle,
+    client_key: Option<Digest>,
+    cors_origins: Vec<HeaderValue>,
+}
+
+/// The routes over this service, with the defaults of every setting.
+pub fn router(tokens: TokenService) -> HttpApi {
+    HttpApi {
+        tokens,
+        style: ResponseStyle::Flat,
+        client_key: None,
+        cors_origins: Vec::new(),
+    }
+}
+
+/// What the handlers share.
+#[derive(Clone)]
+pub(crate) struct Api(Arc<Shared>);
+
+struct Shared {
+    tokens: TokenService,
+    style: ResponseStyle,
+    client_key: Option<Digest>,
+}
+
+impl HttpApi {
+    /// Adds an API key for `IM-API-KEY` to those that the store knows. Only its hash is stored. Blocks for
+    /// as long as the store takes.
+    ///
+    /// # Errors
+    /// [`ApiKeyError`] where the key is not 1 to 512 visible ASCII characters, or the store fails.
+    pub fn api_key(self, key: &str) -> Result<Self, ApiKeyError> {
+        if key.is_empty() || key.len() > 512 || !key.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(ApiKeyError::Form);
+        }
+        self.tokens
+            .blocking()
+            .add_api_key("host", key)
+            .map_err(ApiKeyError::Store)?;
+        Ok(self)
+    }
+
+    /// How a success is wrapped. [`ResponseStyle::Flat`] by default.
+    pub fn response_style(self, style: ResponseStyle) -> Self {
+        Self { style, ..self }
+    }
+
+    /// The key that `GET /me` asks for in `IM-CLIENT-KEY`. None by default.
+    pub fn client_key(self, key: &str) -> Self {
+        Self {
+            client_key: Some(Digest::of(key.as_bytes())),
+            ..self
+        }
+    }
+
+    /// An origin whose pages may ask `GET /me` from a browser, such as `https://app.example.com`. None by
+    /// default.
+    pub fn cors_origin(mut self, origin: HeaderValue) -> Self {
+        self.cors_origins.push(origin);
+        self
+    }
+
+    /// The router as a server of its own: every path that it does not know is 404 in the shape of the API.
+    pub fn into_service_router(self) -> Router {
+        let unknown = Router::new().fallback(not_found);
+        layered(unknown, edge::panicked).merge(Router::from(self))
+    }
+
+    fn admin(&self, api: &Api) -> Router {
+        let clients = post(issue::issue).fallback(method_not_allowed);
+        let token = delete(revoke::revoke).fallback(method_not_allowed);
+        let routes = Router::new();
+        let routes = with_slash(routes, "/admin/clients", clients);
+        let routes = with_slash(routes, "/admin/clients/{client_id}/token", token);
+        // A caller without a key learns nothing, not even which paths there are.
+        let routes = routes
+            .route("/admin/", any(not_found))
+            .route("/admin/{*unknown}", any(not_found));
+        let gate = from_fn_with_state(self.tokens.clone(), require_api_key);
+        layered(routes.layer(gate).with_state(api.clone()), edge::panicked)
+    }
+
+    fn me(&self, api: &Api) -> Router {
+        let me = get(me::me).fallback(me_method_not_allowed);
+        let mut routes = with_slash(Router::new(), "/me", me)
+            .layer(CatchPanicLayer::custom(edge::panicked_on_me))
+            .with_state(api.clone());
+        if !self.cors_origins.is_empty() {
+            routes = routes.layer(
+                CorsLayer::new()
+                    .allow_origin(AllowOrigin::list(self.cors_origins.clone()))
+                    .allow_methods([Method::GET, Method::HEAD])
+                    .allow_headers([IM_AUTHORIZATION, IM_CLIENT_KEY])
+                    .expose_headers([X_REQUEST_ID]),
+            );
+        }
+        routes.layer(from_fn(edge::identify_and_log))
+    }
+}
+
+/// Merges into a router of any state.
+impl<S: Clone + Send + Sync + 'static> From<HttpApi> for Router<S> {
+    fn from(http: HttpApi) -> Self {
+        let api = Api(Arc::new(Shared {
+            tokens: http.tokens.clone(),
+            style: http.style,
+            client_key: http.client_key,
+        }));
+        let health = with_slash(
+            Router::new(),
+            "/healthz",
+            get(health::healthz).fallback(method_not_allowed),
+        );
+        let health = with_slash(
+            health,
+            "/readyz",
+            get(health::readyz).fallback(method_not_allowed),
+        );
+        let health = layered(health.with_state(api.clone()), edge::panicked);
+        Router::new()
+            .merge(http.admin(&api))
+            .merge(http.me(&api))
+            .merge(health)
+            .with_state(())
+    }
+}
+
+impl Api {
+    pub(crate) fn tokens(&self) -> &TokenService {
+        &self.0.tokens
+    }
+
+    pub(crate) fn style(&self) -> ResponseStyle {
+        self.0.style
+    }
+
+    pub(crate) fn client_key(&self) -> Option<&Digest> {
+        self.0.client_key.as_ref()
+    }
+}
+
+/// One trailing slash is accepted.
+fn with_slash(routes: Router<Api>, path: &str, method: MethodRouter<Api>) -> Router<Api> {
+    routes
+        .route(path, method.clone())
+        .route(&format!("{path}/"), method)
+}
+
+fn layered(
+    routes: Router,
+    panicked: fn(Box<dyn std::any::Any + Send>) -> axum::response::Response,
+) -> Router {
+    routes
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(edge::identify_and_log))
+}
+
+async fn not_found() -> ApiError {
+    ApiError::not_found()
+}
+
+async fn method_not_allowed() -> ApiError {
+    ApiError::method_not_allowed()
+}
+
+async fn me_method_not_allowed() -> MeError {
+    MeError(ApiError::method_not_allowed())
+}
+
+/// Why an API key is not taken.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ApiKeyError {
+    /// It is not 1 to 512 visible ASCII characters, so that no header could carry it.
+    Form,
+    /// The store failed.
+    Store(Error),
+}
+
+impl fmt::Display for ApiKeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Form => f.write_str("an API key must be 1 to 512 visible ASCII characters"),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ApiKeyError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Form => None,
+            Self::Store(error) => Some(error),
+        }
+    }
+}

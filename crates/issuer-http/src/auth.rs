@@ -1,0 +1,86 @@
+//! Who calls: an API key for the administrative routes, a token for those of users.
+
+use std::ops::Deref;
+
+use axum::{
+    extract::{FromRef, FromRequestParts, Request, State},
+    http::request::Parts,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use issuer::state::UserRecord;
+use issuer_service::TokenService;
+
+use crate::{
+    error::{ApiError, MeError},
+    headers,
+};
+
+/// Lets a request through whose one `IM-API-KEY` is good, with its caller beside it.
+pub(crate) async fn require_api_key(
+    State(tokens): State<TokenService>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let key = headers::only(request.headers(), &headers::IM_API_KEY);
+    match key.and_then(|key| tokens.authorize(key)) {
+        Some(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        None => ApiError::unauthorized().into_response(),
+    }
+}
+
+/// The user whose live token came in `IM-Authorization`: an extractor for a host's own routes.
+///
+/// The router's state must be, or hold, the [`TokenService`] (`FromRef`). A request without a live token is
+/// answered as `GET /me` answers it: 401, so that clients know to refresh.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use issuer_http::AuthenticatedUser;
+/// use issuer_service::TokenService;
+///
+/// async fn rooms(user: AuthenticatedUser) -> String {
+///     format!("the rooms of {}", user.id)
+/// }
+///
+/// let routes: Router<TokenService> = Router::new().route("/rooms", get(rooms));
+/// ```
+#[derive(Clone, Debug)]
+pub struct AuthenticatedUser(UserRecord);
+
+impl AuthenticatedUser {
+    /// The user's record.
+    pub fn into_record(self) -> UserRecord {
+        self.0
+    }
+
+    pub(crate) async fn of(tokens: &TokenService, parts: &Parts) -> Result<Self, MeError> {
+        let token = headers::token(&parts.headers).ok_or_else(ApiError::invalid_token)?;
+        Ok(Self(tokens.authenticate(token).await?))
+    }
+}
+
+impl Deref for AuthenticatedUser {
+    type Target = UserRecord;
+
+    fn deref(&self) -> &UserRecord {
+        &self.0
+    }
+}
+
+impl<S> FromRequestParts<S> for AuthenticatedUser
+where
+    S: Send + Sync,
+    TokenService: FromRef<S>,
+{
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        Self::of(&TokenService::from_ref(state), parts)
+            .await
+            .map_err(IntoResponse::into_response)
+    }
+}

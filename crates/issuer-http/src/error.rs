@@ -1,0 +1,201 @@
+//! Errors as a client sees them.
+
+use std::borrow::Cow;
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use issuer::{FieldError, decide::Refusal};
+use issuer_service::{Error, ErrorKind};
+use serde::Serialize;
+
+use crate::response::json;
+
+/// An error in the shape of all routes but `/me`: `{"error": CODE, "message": TEXT}`.
+#[derive(Clone, Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    message: Cow<'static, str>,
+}
+
+/// The same in the shape of `/me`: `{"RC": STATUS, "RM": REASON, "error": {"code", "message"}}`.
+#[derive(Clone, Debug)]
+pub(crate) struct MeError(pub(crate) ApiError);
+
+/// Seconds after which a refused caller may try again.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+impl ApiError {
+    pub(crate) const fn new(status: StatusCode, code: &'static str, message: &'static str) -> Self {
+        Self {
+            status,
+            code,
+            message: Cow::Borrowed(message),
+        }
+    }
+
+    pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            code: "INVALID_REQUEST",
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn missing(field: &str) -> Self {
+        Self::invalid(format!("Missing required field: {field}"))
+    }
+
+    pub(crate) const fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "Invalid API key")
+    }
+
+    pub(crate) const fn invalid_token() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "INVALID_TOKEN",
+            "Invalid or expired token",
+        )
+    }
+
+    pub(crate) const fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "Not found")
+    }
+
+    pub(crate) const fn method_not_allowed() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "METHOD_NOT_ALLOWED",
+            "Method not allowed",
+        )
+    }
+
+    pub(crate) const fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "INTERNAL_ERROR",
+            "Internal error",
+        )
+    }
+
+    pub(crate) const fn unavailable() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "UNAVAILABLE",
+            "The service is temporarily unavailable, please try again",
+        )
+    }
+
+    fn with_headers(&self, mut response: Response) -> Response {
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        response
+    }
+}
+
+impl From<FieldError> for ApiError {
+    fn from(error: FieldError) -> Self {
+        Self::invalid(format!("Invalid field: {error}"))
+    }
+}
+
+impl From<&Refusal> for ApiError {
+    fn from(refusal: &Refusal) -> Self {
+        let status = match refusal {
+            Refusal::UserExists { .. } | Refusal::IdempotencyKeyReused | Refusal::IdempotentTokenDead => {
+                StatusCode::CONFLICT
+            }
+            Refusal::ClientNotFound { .. } | Refusal::TokenNotFound => StatusCode::NOT_FOUND,
+            Refusal::InvalidToken(_) => StatusCode::UNAUTHORIZED,
+            // A clock outside the calendar, and whatever a later version of the rules may add.
+            _ => {
+                tracing::error!(%refusal, "refused for a reason that no client can mend");
+                return Self::internal();
+            }
+        };
+        Self {
+            status,
+            code: refusal.code(),
+            message: refusal.to_string().into(),
+        }
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        match error.kind() {
+            ErrorKind::Refused(refusal) => refusal.into(),
+            ErrorKind::Internal => {
+                tracing::error!(%error, "a request failed on a defect");
+                Self::internal()
+            }
+            ErrorKind::Store(kind) => {
+                tracing::error!(?kind, %error, "the store failed");
+                Self::unavailable()
+            }
+            _ => {
+                tracing::warn!(%error, "a request was turned away");
+                Self::unavailable()
+            }
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            error: &'a str,
+            message: &'a str,
+        }
+        self.with_headers(json(
+            self.status,
+            &Body {
+                error: self.code,
+                message: &self.message,
+            },
+        ))
+    }
+}
+
+impl<E: Into<ApiError>> From<E> for MeError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for MeError {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            #[serde(rename = "RC")]
+            rc: u16,
+            #[serde(rename = "RM")]
+            rm: &'a str,
+            error: Inner<'a>,
+        }
+        #[derive(Serialize)]
+        struct Inner<'a> {
+            code: &'a str,
+            message: &'a str,
+        }
+        let error = Inner {
+            code: self.0.code,
+            message: &self.0.message,
+        };
+        let rm = self.0.status.canonical_reason().unwrap_or_default();
+        self.0.with_headers(json(
+            self.0.status,
+            &Body {
+                rc: self.0.status.as_u16(),
+                rm,
+                error,
+            },
+        ))
+    }
+}

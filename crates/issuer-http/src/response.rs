@@ -1,0 +1,66 @@
+//! Answers as a client sees them.
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, StatusCode, header},
+    response::Response,
+};
+use serde::Serialize;
+
+/// How a success is wrapped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResponseStyle {
+    /// The object itself.
+    #[default]
+    Flat,
+    /// `{"RC": 0, "RM": "OK", "result": {...}}`. Errors stay as they are.
+    Envelope,
+}
+
+impl ResponseStyle {
+    pub(crate) fn ok(self, result: &impl Serialize) -> Response {
+        match self {
+            Self::Flat => json(StatusCode::OK, result),
+            Self::Envelope => enveloped(result),
+        }
+    }
+}
+
+/// A success in the envelope, whatever the style.
+pub(crate) fn enveloped(result: &impl Serialize) -> Response {
+    #[derive(Serialize)]
+    struct Envelope<'a, T> {
+        #[serde(rename = "RC")]
+        rc: u8,
+        #[serde(rename = "RM")]
+        rm: &'static str,
+        result: &'a T,
+    }
+    json(
+        StatusCode::OK,
+        &Envelope {
+            rc: 0,
+            rm: "OK",
+            result,
+        },
+    )
+}
+
+pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    // Structs of strings and numbers: there is nothing in them that JSON cannot write.
+    let bytes = serde_json::to_vec(body).unwrap_or_default();
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// For answers with a secret in them (RFC 9111 section 5.2.2.5).
+pub(crate) fn no_store(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

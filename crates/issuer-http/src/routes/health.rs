@@ -1,0 +1,20 @@
+//! `GET /healthz`: the process runs. `GET /readyz`: the store answers.
+
+use axum::{extract::State, http::StatusCode, response::Response};
+use serde::Serialize;
+
+use crate::{api::Api, error::ApiError, response::json};
+
+#[derive(Serialize)]
+struct Answer {
+    status: &'static str,
+}
+
+pub(crate) async fn healthz() -> Response {
+    json(StatusCode::OK, &Answer { status: "ok" })
+}
+
+pub(crate) async fn readyz(State(api): State<Api>) -> Result<Response, ApiError> {
+    api.tokens().ready().await?;
+    Ok(json(StatusCode::OK, &Answer { status: "ready" }))
+}

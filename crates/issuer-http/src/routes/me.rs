@@ -1,0 +1,56 @@
+//! `GET /me`: whose token this is.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode, request::Parts},
+    response::Response,
+};
+use constant_time_eq::constant_time_eq_32;
+use issuer::{
+    Digest,
+    user::{AvatarUrl, Nickname},
+};
+use serde::Serialize;
+
+use crate::{
+    AuthenticatedUser,
+    api::Api,
+    error::{ApiError, MeError},
+    headers::{IM_CLIENT_KEY, only},
+    response::enveloped,
+};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    #[serde(rename = "_id")]
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nickname: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    avatar_url: Option<&'a str>,
+}
+
+pub(crate) async fn me(State(api): State<Api>, parts: Parts) -> Result<Response, MeError> {
+    if let Some(expected) = api.client_key() {
+        check_client_key(&parts.headers, expected)?;
+    }
+    let user = AuthenticatedUser::of(api.tokens(), &parts).await?;
+    Ok(enveloped(&Answer {
+        id: user.id.as_str(),
+        nickname: user.nickname.as_ref().map(Nickname::as_str),
+        avatar_url: user.avatar_url.as_ref().map(AvatarUrl::as_str),
+    }))
+}
+
+fn check_client_key(headers: &HeaderMap, expected: &Digest) -> Result<(), ApiError> {
+    let presented = only(headers, &IM_CLIENT_KEY).map(|key| Digest::of(key.as_bytes()));
+    if presented.is_some_and(|key| constant_time_eq_32(key.as_bytes(), expected.as_bytes())) {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::FORBIDDEN,
+        "INVALID_CLIENT_KEY",
+        "Invalid client key",
+    ))
+}

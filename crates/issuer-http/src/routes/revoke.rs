@@ -1,0 +1,46 @@
+//! `DELETE /admin/clients/{client_id}/token`: revoke one token or all.
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, Uri},
+    response::Response,
+};
+use issuer::FieldError;
+
+use crate::{
+    answer::RevokeAnswer,
+    api::Api,
+    body::optional_object,
+    client_id::client_id,
+    error::ApiError,
+    object::{Member, Object},
+};
+
+pub(crate) async fn revoke(
+    State(api): State<Api>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let user = client_id(&uri)?;
+    let object = optional_object(&headers, body, &["token"]).await?;
+    let answer = match token(&object)? {
+        Some(token) => RevokeAnswer::one(api.tokens().revoke(&user, token).await?),
+        None => RevokeAnswer::all(api.tokens().revoke_all(&user).await?),
+    };
+    Ok(api.style().ok(&answer))
+}
+
+/// The token of the request; `None` asks for all. Whatever else the body says is a mistake that must not widen
+/// what is revoked.
+fn token(object: &Object) -> Result<Option<&str>, ApiError> {
+    if object.has_others {
+        return Err(ApiError::invalid("Request body must hold nothing but token"));
+    }
+    match object.get("token") {
+        None => Ok(None),
+        Some(Member::Text(text)) if !text.is_empty() => Ok(Some(text)),
+        Some(_) => Err(FieldError::new("token", "must be a string that is not empty").into()),
+    }
+}
