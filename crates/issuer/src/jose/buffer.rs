@@ -20,19 +20,22 @@ impl<const N: usize> Buffer<N> {
         }
     }
 
-    /// What a base64url text stands for; `None` where it is not the one text of any value.
-    pub(super) fn decode(text: &str) -> Option<Self> {
-        let mut buffer = Self::new();
+    /// Holds what a base64url text stands for; `None` where the text is not the one text of any value.
+    ///
+    /// It fills what the caller has, because to return half a kilobyte costs as much as to decode it.
+    pub(super) fn decode(&mut self, text: &str) -> Option<&[u8]> {
         let len = base64url::decoded_len(text.len());
-        if let Some(room) = buffer.inline.get_mut(..len) {
-            buffer.inline_len = base64url::decode(text, room)?;
+        if let Some(room) = self.inline.get_mut(..len) {
+            self.heap.clear();
+            self.inline_len = base64url::decode(text, room)?;
         } else {
-            buffer.heap.resize(len, 0);
-            base64url::decode(text, &mut buffer.heap)?;
+            self.heap.resize(len, 0);
+            base64url::decode(text, &mut self.heap)?;
         }
-        Some(buffer)
+        Some(self.as_bytes())
     }
 
+    #[inline]
     pub(super) fn push(&mut self, bytes: &[u8]) {
         if self.heap.is_empty() {
             let end = self.inline_len + bytes.len();

@@ -46,28 +46,26 @@ pub struct Claims<'a> {
 pub(super) type ClaimsJson = Buffer<512>;
 
 impl Claims<'_> {
-    pub(super) fn to_json(self) -> ClaimsJson {
-        let mut json = ClaimsJson::new();
+    pub(super) fn write_json(&self, json: &mut ClaimsJson) {
         json.push(b"{");
         if let Some(issuer) = self.issuer {
             json.push(br#""iss":"#);
-            push_string(&mut json, issuer);
+            push_string(json, issuer);
             json.push(b",");
         }
         json.push(br#""sub":"#);
-        push_string(&mut json, self.subject);
+        push_string(json, self.subject);
         if let Some(audience) = self.audience {
             json.push(br#","aud":"#);
-            push_string(&mut json, audience);
+            push_string(json, audience);
         }
         json.push(br#","iat":"#);
-        push_integer(&mut json, self.issued_at.as_unix());
+        push_integer(json, self.issued_at.as_unix());
         json.push(br#","exp":"#);
-        push_integer(&mut json, self.expires_at.as_unix());
+        push_integer(json, self.expires_at.as_unix());
         json.push(br#","jti":""#);
         json.push(&self.token_id.encode());
         json.push(br#""}"#);
-        json
     }
 }
 
@@ -76,10 +74,7 @@ impl Claims<'_> {
 fn push_string(json: &mut ClaimsJson, text: &str) {
     json.push(b"\"");
     let mut rest = text.as_bytes();
-    while let Some(at) = rest
-        .iter()
-        .position(|byte| matches!(byte, 0..0x20 | b'"' | b'\\'))
-    {
+    while let Some(at) = rest.iter().position(|byte| needs_escape(*byte)) {
         let (plain, [special, after @ ..]) = rest.split_at(at) else {
             break;
         };
@@ -89,6 +84,10 @@ fn push_string(json: &mut ClaimsJson, text: &str) {
     }
     json.push(rest);
     json.push(b"\"");
+}
+
+const fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
 fn push_escape(json: &mut ClaimsJson, special: u8) {
@@ -146,7 +145,8 @@ mod tests {
             token_id: [u8; 16],
         ) {
             let token_id = TokenId::from_bytes(token_id);
-            let json = Claims {
+            let mut json = ClaimsJson::new();
+            Claims {
                 issuer: issuer.as_deref(),
                 subject: &subject,
                 audience: audience.as_deref(),
@@ -154,7 +154,7 @@ mod tests {
                 expires_at: Timestamp::MAX,
                 token_id,
             }
-            .to_json();
+            .write_json(&mut json);
             let mut expected = serde_json::json!({
                 "sub": subject, "iat": issued_at, "exp": 253_402_300_799_i64, "jti": token_id.to_string(),
             });

@@ -6,7 +6,6 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::{
     Algorithm, VerifyError, base64url,
-    buffer::Buffer,
     members::{Others, Text, once},
 };
 
@@ -31,20 +30,13 @@ pub(super) struct Header<'de> {
     pub(super) typ: Option<Cow<'de, str>>,
 }
 
-/// The bytes of a header segment. Most fit in place.
-pub(super) struct HeaderBytes(Buffer<256>);
-
-impl HeaderBytes {
-    pub(super) fn decode(segment: &str) -> Result<Self, VerifyError> {
-        Buffer::decode(segment).map(Self).ok_or(VerifyError::Malformed)
-    }
-
+impl<'de> Header<'de> {
     /// # Errors
     /// `Malformed` where this is no JSON object in UTF-8, where a member stands twice, `alg` is missing, or `alg`,
     /// `kid` or `typ` is no string. `Extension` on `crit` and `b64`, whatever they say.
-    pub(super) fn parse(&self) -> Result<Header<'_>, VerifyError> {
+    pub(super) fn parse(bytes: &'de [u8]) -> Result<Self, VerifyError> {
         // Checked as a whole: the JSON parser does not look at what it skips.
-        let json = std::str::from_utf8(self.0.as_bytes()).map_err(|_| VerifyError::Malformed)?;
+        let json = std::str::from_utf8(bytes).map_err(|_| VerifyError::Malformed)?;
         let members: Members<'_> = serde_json::from_str(json).map_err(|_| VerifyError::Malformed)?;
         // RFC 7515 section 4.1.11: we understand no extension, so that each one that must be understood is refused.
         // RFC 7797 section 6 wants `b64` in `crit`; alone it is refused as well, rather than read as if it were not there.
@@ -54,7 +46,7 @@ impl HeaderBytes {
         let Some(Text(alg)) = members.alg else {
             return Err(VerifyError::Malformed);
         };
-        Ok(Header {
+        Ok(Self {
             alg,
             kid: members.kid.map(|Text(kid)| kid),
             typ: members.typ.map(|Text(typ)| typ),

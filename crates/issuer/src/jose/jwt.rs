@@ -2,7 +2,10 @@
 
 use super::{
     Claims, Expected, KeySet, MAX_TOKEN_BYTES, SignError, SigningKey, Token, UnverifiedToken, Verified,
-    VerifyError, claims_set::ClaimsSet, jws::TokenType,
+    VerifyError,
+    claims::ClaimsJson,
+    claims_set::ClaimsSet,
+    jws::{Payload, TokenType},
 };
 use crate::{KeyFingerprint, Timestamp};
 
@@ -61,15 +64,16 @@ impl KeySet {
         if authentic.typ != TokenType::Jwt {
             return Err(VerifyError::Type);
         }
-        let payload = authentic.payload()?;
-        let claims = ClaimsSet::parse(payload.as_bytes())?;
+        let mut payload = Payload::new();
+        let claims = ClaimsSet::parse(authentic.decode(&mut payload)?)?;
         expected.check(&claims, now)?;
         Ok(Verified::new(&claims, authentic.key.fingerprint()))
     }
 }
 
 fn sign(key: &SigningKey, claims: &Claims<'_>) -> Result<Token, SignError> {
-    let json = claims.to_json();
+    let mut json = ClaimsJson::new();
+    claims.write_json(&mut json);
     if key.token_len(json.as_bytes().len()) > MAX_TOKEN_BYTES {
         return Err(SignError::Oversized);
     }

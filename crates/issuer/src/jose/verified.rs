@@ -15,7 +15,7 @@ use crate::{KeyFingerprint, Timestamp, TokenId};
 #[derive(Clone)]
 pub struct Verified {
     /// The strings, one after the other, each closed by [`END`].
-    strings: Buffer<256>,
+    strings: Buffer<128>,
     subject_len: usize,
     issuer_len: Option<usize>,
     issued_at: Option<Timestamp>,
