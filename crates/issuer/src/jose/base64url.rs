@@ -35,23 +35,23 @@ pub(super) fn append(bytes: &[u8], output: &mut Vec<u8>) {
     output.resize(start + encoded_len(bytes.len()), 0);
     let (triples, rest) = bytes.as_chunks::<3>();
     let (quads, tail) = output.get_mut(start..).unwrap_or_default().as_chunks_mut::<4>();
-    for ([a, b, c], quad) in triples.iter().zip(quads) {
-        let [w, x] = pair(*a, *b >> 4);
-        let [y, z] = pair(*b << 4 | *c >> 4, *c & 0xF);
-        *quad = [w, x, y, z];
+    for ([first, second, third], quad) in triples.iter().zip(quads) {
+        let high = pair(*first, *second >> 4);
+        let low = pair(*second << 4 | *third >> 4, *third);
+        *quad = (u32::from(low) << 16 | u32::from(high)).to_le_bytes();
     }
     match (rest, tail) {
-        ([a], [w, x]) => [*w, *x] = pair(*a, 0),
-        ([a, b], [w, x, y]) => {
-            [*w, *x] = pair(*a, *b >> 4);
-            [*y, _] = pair(*b << 4, 0);
+        ([last], room @ [_, _]) => room.copy_from_slice(&pair(*last, 0).to_le_bytes()),
+        ([first, last], [room @ .., end]) => {
+            room.copy_from_slice(&pair(*first, *last >> 4).to_le_bytes());
+            [*end, _] = pair(*last << 4, 0).to_le_bytes();
         }
         _ => {}
     }
 }
 
-/// The characters of 12 bits: eight, then four.
-fn pair(high: u8, low: u8) -> [u8; 2] {
+/// The characters of 12 bits: the eight of `high`, then the lower four of `low`. The first character is the low byte.
+fn pair(high: u8, low: u8) -> u16 {
     let index = usize::from(high) << 4 | usize::from(low & 0xF);
     PAIRS.get(index).copied().unwrap_or_default()
 }
@@ -61,12 +61,12 @@ fn pair(high: u8, low: u8) -> [u8; 2] {
     clippy::indexing_slicing,
     reason = "runs in the compiler, which refuses an index out of bounds"
 )]
-static PAIRS: [[u8; 2]; 4096] = {
+static PAIRS: [u16; 4096] = {
     let alphabet = *b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut pairs = [[0; 2]; 4096];
+    let mut pairs = [0; 4096];
     let mut index = 0;
     while index < pairs.len() {
-        pairs[index] = [alphabet[index >> 6], alphabet[index & 0x3F]];
+        pairs[index] = u16::from_le_bytes([alphabet[index >> 6], alphabet[index & 0x3F]]);
         index += 1;
     }
     pairs

@@ -74,6 +74,12 @@ impl Claims<'_> {
 fn push_string(json: &mut ClaimsJson, text: &str) {
     json.push(b"\"");
     let mut rest = text.as_bytes();
+    // A pass over all of it, which the compiler turns into vector instructions, is faster than stopping at the first.
+    if !rest.iter().fold(false, |found, byte| found | needs_escape(*byte)) {
+        json.push(rest);
+        json.push(b"\"");
+        return;
+    }
     while let Some(at) = rest.iter().position(|byte| needs_escape(*byte)) {
         let (plain, [special, after @ ..]) = rest.split_at(at) else {
             break;
