@@ -32,6 +32,7 @@
 //! claims without verifying them, telling whether a token was revoked (the store knows).
 
 mod algorithm;
+mod as_written;
 mod base64url;
 mod buffer;
 mod claims;

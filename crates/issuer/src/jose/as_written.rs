@@ -1,0 +1,146 @@
+//! The claims of our own tokens, read without a JSON parser.
+
+use std::borrow::Cow;
+
+use super::claims_set::{Audience, ClaimsSet};
+use crate::{Timestamp, TokenId};
+
+/// Reads claims that stand exactly as [`Claims`](super::Claims) writes them: these members in this order, without
+/// white space, without an escape, without a sign. A third of what verifying costs is saved here.
+///
+/// `None` says nothing of the claims but that the strict parser must look at them. What is read here, that one reads
+/// alike: a property test compares them.
+pub(super) fn read(json: &str) -> Option<ClaimsSet<'_>> {
+    let mut rest = Rest(json);
+    rest.skip("{")?;
+    let issuer = rest.member(r#""iss":""#)?;
+    if issuer.is_some() {
+        rest.skip(",")?;
+    }
+    let subject = rest.member(r#""sub":""#)??;
+    let audience = rest.member(r#","aud":""#)?;
+    rest.skip(r#","iat":"#)?;
+    let issued_at = rest.date()?;
+    rest.skip(r#","exp":"#)?;
+    let expires_at = rest.date()?;
+    let token_id = rest.member(r#","jti":""#)??;
+    rest.skip("}")?;
+    rest.0.is_empty().then(|| ClaimsSet {
+        issuer: issuer.map(Cow::Borrowed),
+        subject: Cow::Borrowed(subject),
+        audience: audience.map(|audience| Audience::One(Cow::Borrowed(audience))),
+        issued_at: Some(issued_at),
+        not_before: None,
+        expires_at,
+        token_id: TokenId::parse(token_id),
+    })
+}
+
+/// What is still to be read. Each step is `None` where the text goes another way.
+struct Rest<'a>(&'a str);
+
+impl<'a> Rest<'a> {
+    #[inline]
+    fn skip(&mut self, text: &str) -> Option<()> {
+        self.0 = self.0.strip_prefix(text)?;
+        Some(())
+    }
+
+    /// The string that `start`, up to its opening quote, opens; `Some(None)` where something else stands here.
+    #[inline]
+    fn member(&mut self, start: &str) -> Option<Option<&'a str>> {
+        let Some(rest) = self.0.strip_prefix(start) else {
+            return Some(None);
+        };
+        let end = rest
+            .bytes()
+            .position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\')?;
+        let (text, rest) = rest.split_at_checked(end)?;
+        self.0 = rest.strip_prefix('"')?;
+        Some(Some(text))
+    }
+
+    /// At most 12 digits, which overflow nothing and reach the year 9999.
+    #[inline]
+    fn date(&mut self) -> Option<Timestamp> {
+        let digits = self.0.bytes().take(13).take_while(u8::is_ascii_digit);
+        let (len, seconds) = digits.fold((0, 0), |(len, value), digit| {
+            (len + 1, value * 10 + i64::from(digit - b'0'))
+        });
+        // JSON writes no leading zero (RFC 8259 section 6).
+        if len == 0 || len > 12 || (len > 1 && self.0.starts_with('0')) {
+            return None;
+        }
+        (_, self.0) = self.0.split_at_checked(len)?;
+        Timestamp::from_unix(seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::jose::claims::{Claims, ClaimsJson};
+
+    fn written(claims: &Claims<'_>) -> String {
+        let mut json = ClaimsJson::new();
+        claims.write_json(&mut json);
+        String::from_utf8(json.as_bytes().to_vec()).unwrap()
+    }
+
+    fn claims<'a>(
+        issuer: Option<&'a str>,
+        subject: &'a str,
+        audience: Option<&'a str>,
+        iat: i64,
+    ) -> Claims<'a> {
+        Claims {
+            issuer,
+            subject,
+            audience,
+            issued_at: Timestamp::from_unix(iat).unwrap(),
+            expires_at: Timestamp::MAX,
+            token_id: TokenId::from_bytes([9; 16]),
+        }
+    }
+
+    #[test]
+    fn ordinary_claims_are_read_here() {
+        for (issuer, audience) in [
+            (None, None),
+            (Some("i"), None),
+            (None, Some("a")),
+            (Some("i"), Some("a")),
+        ] {
+            for iat in [0, 9, 10, 1_750_000_000] {
+                assert!(read(&written(&claims(issuer, "é 😀", audience, iat))).is_some());
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_here_is_what_the_strict_parser_reads(
+            issuer: Option<String>,
+            subject in "\\PC*",
+            audience in proptest::option::of("[a-z\"\\\\,:{}]{0,9}"),
+            iat in Timestamp::MIN.as_unix()..=Timestamp::MAX.as_unix(),
+            at: prop::sample::Index,
+            cut in 0..3_usize,
+            insert in prop_oneof![Just(String::new()), "[0-9\"\\\\,:{}a-z \\-.+]{1,3}", "\\PC"],
+        ) {
+            let json = written(&claims(issuer.as_deref(), &subject, audience.as_deref(), iat));
+            // Unchanged, and with a few characters replaced, removed or added anywhere.
+            let characters: Vec<char> = json.chars().collect();
+            let at = at.index(characters.len());
+            let after = characters.iter().skip(at + cut);
+            let changed: String = characters.iter().take(at).copied().chain(insert.chars()).chain(after.copied()).collect();
+            for json in [json, changed] {
+                if let Some(fast) = read(&json) {
+                    prop_assert_eq!(ClaimsSet::parse_any(&json), Ok(fast), "{}", json);
+                }
+            }
+        }
+    }
+}
