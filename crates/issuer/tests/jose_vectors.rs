@@ -7,6 +7,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::explicit_write,
     reason = "test helpers stand outside of test functions"
 )]
 

@@ -13,17 +13,21 @@ use crate::{Timestamp, TokenId};
 pub(super) fn read(json: &str) -> Option<ClaimsSet<'_>> {
     let mut rest = Rest(json);
     rest.skip("{")?;
-    let issuer = rest.member(r#""iss":""#)?;
-    if issuer.is_some() {
+    let mut issuer = None;
+    if !rest.0.starts_with(r#""sub":""#) {
+        issuer = Some(rest.member(r#""iss":""#)?);
         rest.skip(",")?;
     }
-    let subject = rest.member(r#""sub":""#)??;
-    let audience = rest.member(r#","aud":""#)?;
+    let subject = rest.member(r#""sub":""#)?;
+    let mut audience = None;
+    if !rest.0.starts_with(r#","iat":"#) {
+        audience = Some(rest.member(r#","aud":""#)?);
+    }
     rest.skip(r#","iat":"#)?;
     let issued_at = rest.date()?;
     rest.skip(r#","exp":"#)?;
     let expires_at = rest.date()?;
-    let token_id = rest.member(r#","jti":""#)??;
+    let token_id = rest.member(r#","jti":""#)?;
     rest.skip("}")?;
     rest.0.is_empty().then(|| ClaimsSet {
         issuer: issuer.map(Cow::Borrowed),
@@ -46,18 +50,16 @@ impl<'a> Rest<'a> {
         Some(())
     }
 
-    /// The string that `start`, up to its opening quote, opens; `Some(None)` where something else stands here.
+    /// The string that `start`, up to its opening quote, opens.
     #[inline]
-    fn member(&mut self, start: &str) -> Option<Option<&'a str>> {
-        let Some(rest) = self.0.strip_prefix(start) else {
-            return Some(None);
-        };
+    fn member(&mut self, start: &str) -> Option<&'a str> {
+        let rest = self.0.strip_prefix(start)?;
         let end = rest
             .bytes()
             .position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\')?;
         let (text, rest) = rest.split_at_checked(end)?;
         self.0 = rest.strip_prefix('"')?;
-        Some(Some(text))
+        Some(text)
     }
 
     /// At most 12 digits, which overflow nothing and reach the year 9999.
