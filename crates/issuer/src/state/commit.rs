@@ -71,6 +71,9 @@ impl Commit {
     /// this one, into this one: the preconditions of the first, the rows of both, the version of the last.
     ///
     /// Rows that the later one replaces are dropped, so that a slice writes each row once.
+    ///
+    /// A commit that erases a user has to put a tombstone for each assigned token of the user, expired or
+    /// not: only so is it known here that a later claim to one of these digests is about this commit.
     pub fn fold(&mut self, later: Self) {
         debug_assert_eq!(self.user, later.user);
         for claim in later.claims {

@@ -42,11 +42,14 @@ impl Snapshot {
 
     /// What a store would return once it had applied `commit` to what this snapshot shows: how a batch
     /// decides several requests of one user, one after the other, before it writes any of them.
+    ///
+    /// One thing it cannot know: a tombstone that a token has hidden since before this snapshot. It shows
+    /// nobody where such a token goes without a tombstone of its own, which is so once its date is over.
     #[must_use]
     pub fn after(&self, commit: &Commit) -> Self {
         let mut next = self.clone();
-        for change in &commit.changes {
-            next.apply(change, commit);
+        for (at, change) in commit.changes.iter().enumerate() {
+            next.apply(change, commit, commit.changes.get(..at).unwrap_or_default());
         }
         if let Some(user) = &mut next.user {
             user.version = commit.next;
@@ -54,7 +57,7 @@ impl Snapshot {
         next
     }
 
-    fn apply(&mut self, change: &Change, commit: &Commit) {
+    fn apply(&mut self, change: &Change, commit: &Commit, earlier: &[Change]) {
         match change {
             Change::PutUser(user) => {
                 self.user = Some(Versioned {
@@ -68,10 +71,14 @@ impl Snapshot {
                     self.tokens.push(token.clone());
                 }
                 if let TokenBody::Assigned(digest) = token.body {
-                    let holder = token.revoked_at.is_none().then(|| Holder::Token {
-                        user: commit.user.clone(),
-                        expires_at: token.expires_at,
-                    });
+                    let holder = if token.revoked_at.is_none() {
+                        Some(Holder::Token {
+                            user: commit.user.clone(),
+                            expires_at: token.expires_at,
+                        })
+                    } else {
+                        tombstone(digest, earlier)
+                    };
                     self.set_holder(digest, holder.as_ref());
                 }
             }
@@ -81,12 +88,10 @@ impl Snapshot {
                 }
             }
             Change::PutTombstone(tombstone) => {
-                self.set_holder(
-                    tombstone.digest,
-                    Some(&Holder::Tombstone {
-                        until: tombstone.until,
-                    }),
-                );
+                let until = tombstone.until;
+                if !self.is_held_by_a_token(tombstone.digest) {
+                    self.set_holder(tombstone.digest, Some(&Holder::Tombstone { until }));
+                }
             }
             Change::EraseUser => {
                 self.user = None;
@@ -94,23 +99,35 @@ impl Snapshot {
                 for (_, found) in &mut self.replays {
                     *found = None;
                 }
-                for (_, found) in &mut self.holders {
+                for (digest, found) in &mut self.holders {
                     if matches!(found, Some(Holder::Token { user, .. }) if *user == commit.user) {
-                        *found = None;
+                        *found = tombstone(*digest, earlier);
                     }
                 }
             }
         }
     }
 
-    /// A token that is not revoked hides the tombstone of its digest, as [`Holder`] has it.
     fn set_holder(&mut self, digest: Digest, holder: Option<&Holder>) {
         for (_, found) in self.holders.iter_mut().filter(|(asked, _)| *asked == digest) {
-            let hidden = matches!(found, Some(Holder::Token { .. }))
-                && matches!(holder, Some(Holder::Tombstone { .. }));
-            if !hidden {
-                *found = holder.cloned();
-            }
+            *found = holder.cloned();
         }
     }
+
+    /// A token that is not revoked hides the tombstone of its digest, as [`Holder`] has it.
+    fn is_held_by_a_token(&self, digest: Digest) -> bool {
+        self.holders
+            .iter()
+            .any(|(asked, found)| *asked == digest && matches!(found, Some(Holder::Token { .. })))
+    }
+}
+
+/// Who holds the digest of a token that goes: the tombstone that `earlier` rows put behind it.
+fn tombstone(digest: Digest, earlier: &[Change]) -> Option<Holder> {
+    earlier.iter().rev().find_map(|change| match change {
+        Change::PutTombstone(tombstone) if tombstone.digest == digest => Some(Holder::Tombstone {
+            until: tombstone.until,
+        }),
+        _ => None,
+    })
 }
