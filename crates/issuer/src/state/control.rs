@@ -1,6 +1,6 @@
 //! What is no user's: one small record, read whole and replaced whole.
 
-use std::fmt;
+use std::{cmp::Ordering, fmt};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -75,8 +75,10 @@ impl Control {
     /// for anything else that is not such a record.
     pub fn from_json(text: &str) -> Result<Self, ControlError> {
         let Format { format } = serde_json::from_str(text).map_err(|_| ControlError::Damaged)?;
-        if format > FORMAT {
-            return Err(ControlError::Newer);
+        match format.cmp(&FORMAT) {
+            Ordering::Equal => {}
+            Ordering::Greater => return Err(ControlError::Newer),
+            Ordering::Less => return Err(ControlError::Damaged),
         }
         let file: File = serde_json::from_str(text).map_err(|_| ControlError::Damaged)?;
         let api_keys = file
