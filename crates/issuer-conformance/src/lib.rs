@@ -1,0 +1,37 @@
+//! What every [`Store`] must pass.
+//!
+//! A backend runs all of it in a few lines of a test of its own:
+//!
+//! ```
+//! # // A doctest compiles `#[test]` functions without running them; `tests/memory.rs` runs these.
+//! mod conformance {
+//!     use issuer_store::MemoryStore;
+//!
+//!     issuer_conformance::suite!(MemoryStore::new);
+//! }
+//! ```
+//!
+//! A store that lives in files hands its temporary directory over with [`Subject::guarded`]. Whoever wants
+//! the cases as data finds them in [`CASES`]; each is a plain function over `&dyn Store`, in the module of
+//! the clause of the contract that it belongs to, and its name is the promise.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "to panic where a promise is broken is what this crate is for"
+)]
+
+pub mod cases;
+pub mod fixture;
+pub mod probe;
+mod subject;
+mod suite;
+
+#[cfg(doc)]
+use issuer_store::Store;
+
+pub use subject::Subject;
+pub use suite::{CASES, Case, run};

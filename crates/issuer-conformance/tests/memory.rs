@@ -1,0 +1,5 @@
+//! The reference store passes.
+
+use issuer_store::MemoryStore;
+
+issuer_conformance::suite!(MemoryStore::new);
