@@ -11,9 +11,12 @@
 //! }
 //! ```
 //!
-//! A store that lives in files hands its temporary directory over with [`Subject::guarded`]. Whoever wants
-//! the cases as data finds them in [`CASES`]; each is a plain function over `&dyn Store`, in the module of
-//! the clause of the contract that it belongs to, and its name is the promise.
+//! A store that lives in files hands its temporary directory over with [`Subject::guarded`], and runs
+//! [`durable_suite!`] beside: what was applied is there when the store is opened again. [`shared_suite!`] is
+//! for stores that several processes may open at a time.
+//!
+//! Whoever wants the cases as data finds them in [`CASES`]; each is a plain function over `&dyn Store`, in the
+//! module of the clause of the contract that it belongs to, and its name is the promise.
 
 #![allow(
     clippy::unwrap_used,
@@ -34,4 +37,4 @@ mod suite;
 use issuer_store::Store;
 
 pub use subject::Subject;
-pub use suite::{CASES, Case, run};
+pub use suite::{CASES, Case, DURABLE_CASES, Open, SHARED_CASES, run, run_durable};

@@ -1,4 +1,4 @@
-//! The one list of cases, and the macro that makes a test of each.
+//! The lists of cases, and the macros that make a test of each.
 
 use issuer_store::Store;
 
@@ -6,14 +6,17 @@ use crate::Subject;
 
 /// One promise of the contract, as a test.
 #[derive(Clone, Copy, Debug)]
-pub struct Case {
+pub struct Case<F = fn(&dyn Store)> {
     /// The promise, as a sentence.
     pub name: &'static str,
     /// The part of the contract that it belongs to, which is the module of the case.
     pub clause: &'static str,
     /// The test: panics where the store breaks the promise. Wants an empty store.
-    pub run: fn(&dyn Store),
+    pub run: F,
 }
+
+/// Opens the store of one case: an empty one at first, and the same one again ever after.
+pub type Open<'a> = &'a dyn Fn() -> Box<dyn Store>;
 
 /// Runs a case on a fresh store.
 ///
@@ -24,10 +27,24 @@ pub fn run<S: Into<Subject>>(case: fn(&dyn Store), fresh: impl FnOnce() -> S) {
     case(subject.store());
 }
 
+/// Runs a case on a fresh place where a store can be opened.
+///
+/// # Panics
+/// Where the store breaks the promise.
+pub fn run_durable<S: Store + 'static, O: Fn() -> S>(case: fn(Open<'_>), fresh: impl FnOnce() -> O) {
+    let open = fresh();
+    case(&|| Box::new(open()));
+}
+
 macro_rules! cases {
-    ($d:tt $($clause:ident: $($name:ident)+;)+) => {
-        /// Every case, in the order of the contract's clauses.
-        pub const CASES: &[Case] = &[$($(
+    (
+        $d:tt
+        $(#[$list_doc:meta])+ $list:ident: $run:ty;
+        $(#[$macro_doc:meta])+ $suite:ident => $runner:ident;
+        $($clause:ident: $($name:ident)+;)+
+    ) => {
+        $(#[$list_doc])+
+        pub const $list: &[Case<$run>] = &[$($(
             Case {
                 name: stringify!($name),
                 clause: stringify!($clause),
@@ -35,24 +52,31 @@ macro_rules! cases {
             },
         )+)+];
 
-        /// Makes a `#[test]` of every case: `suite!(factory)`.
-        ///
-        /// `factory` is whatever can be called without arguments and returns a fresh, empty store or a
-        /// [`Subject`](crate::Subject); it is called once a case. The tests stand where the macro does, so
-        /// that it wants a module of its own where there is more than one.
+        $(#[$macro_doc])+
         #[macro_export]
-        macro_rules! suite {
+        macro_rules! $suite {
             ($d fresh:expr $d(,)?) => {$($(
                 #[test]
                 fn $name() {
-                    $crate::run($crate::cases::$clause::$name, $d fresh);
+                    $crate::$runner($crate::cases::$clause::$name, $d fresh);
                 }
             )+)+};
         }
     };
 }
 
-cases! { $
+cases! {
+    $
+    /// Every case of [`suite!`](crate::suite), in the order of the contract's clauses.
+    CASES: fn(&dyn Store);
+
+    /// Makes a `#[test]` of every case: `suite!(factory)`.
+    ///
+    /// `factory` is whatever can be called without arguments and returns a fresh, empty store, or a
+    /// [`Subject`](crate::Subject); it is called once a case. The tests stand where the macro does, so
+    /// that a second use of it wants a module of its own.
+    suite => run;
+
     load:
         nothing_is_known_of_a_user_who_never_was
         a_snapshot_shows_the_record_and_the_commit_that_wrote_it
@@ -225,4 +249,45 @@ cases! { $
         what_a_load_has_shown_no_later_load_takes_back
         an_apply_that_began_after_a_load_returned_is_not_seen_by_it
         everything_may_be_called_at_once;
+}
+
+cases! {
+    $
+    /// Every case of [`durable_suite!`](crate::durable_suite): what a store promises that can be closed and opened again.
+    DURABLE_CASES: fn(Open<'_>);
+
+    /// Makes a `#[test]` of every case for stores that can be closed and opened again: `durable_suite!(factory)`.
+    ///
+    /// `factory` is called once a case, for a new place to keep a store; it returns a function that opens the
+    /// store which is there, such as a closure that owns a temporary directory.
+    durable_suite => run_durable;
+
+    durable:
+        a_store_that_was_never_written_opens_empty
+        every_row_that_was_applied_is_there_after_a_reopen
+        nothing_of_a_conflict_is_there_after_a_reopen
+        preconditions_hold_across_a_reopen
+        the_control_record_is_there_after_a_reopen
+        what_was_erased_does_not_come_back_after_a_reopen
+        what_was_revoked_stays_revoked_after_a_reopen
+        a_purge_goes_on_after_a_reopen
+        a_store_may_be_opened_for_every_commit;
+}
+
+cases! {
+    $
+    /// Every case of [`shared_suite!`](crate::shared_suite): what a store promises that may be open more than once.
+    SHARED_CASES: fn(Open<'_>);
+
+    /// Makes a `#[test]` of every case for stores that may be open more than once at a time, as those of several
+    /// servers are: `shared_suite!(factory)`, with the factory of [`durable_suite!`](crate::durable_suite).
+    shared_suite => run_durable;
+
+    shared:
+        what_one_opening_applied_the_others_see_at_once
+        what_one_opening_revoked_the_others_see_at_once
+        preconditions_hold_between_openings
+        the_control_record_is_one_for_all_openings
+        of_many_openings_that_race_one_wins
+        an_opening_outlives_the_others;
 }

@@ -7,11 +7,13 @@
 pub mod apply;
 pub mod control;
 pub mod digests;
+pub mod durable;
 pub mod erase;
 pub mod export;
 pub mod find;
 pub mod list;
 pub mod load;
 pub mod purge;
+pub mod shared;
 pub mod values;
 pub mod visibility;
