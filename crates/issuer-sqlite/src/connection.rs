@@ -1,0 +1,249 @@
+//! Connections to the file, with every setting that durability and safety rest on set and read back.
+
+use std::{
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use issuer_store::StoreErrorKind;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
+
+use crate::error::{Fault, Result};
+
+/// Below, a checkpoint beside a writer may damage the file
+/// (`wal.html`, section 11, "The WAL-reset bug").
+const OLDEST_SAFE_SQLITE: i32 = 3_051_003;
+
+/// Pages of the log at which a commit copies them into the database itself, 16 MiB: the bound for a host
+/// that never purges. A higher bound copies pages that many commits wrote, such as the last one of a table, once.
+const CHECKPOINT_AT_PAGES: i64 = 4_096;
+
+/// What the log is cut to once all of it was copied, after some long read had let it grow.
+const LOG_BYTES_KEPT: i64 = 64 << 20;
+
+/// KiB that the writer keeps in memory: the inner pages of the trees of some million users.
+const WRITER_CACHE_KIB: i64 = 32 << 10;
+
+/// Statements that a connection keeps prepared: more than there are.
+const STATEMENTS: usize = 64;
+
+/// The file, and how to connect to it.
+#[derive(Clone, Debug)]
+pub(crate) struct DatabaseFile {
+    /// Absolute, so that SQLite takes it for neither `:memory:` nor a URI, and no later `chdir` moves it.
+    pub(crate) path: PathBuf,
+    pub(crate) busy_timeout: Duration,
+}
+
+impl DatabaseFile {
+    /// The one kind of connection that writes.
+    pub(crate) fn connect_writer(&self) -> Result<Connection> {
+        let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        // Where the file may not be written SQLite opens it for reading, and does not say so.
+        if connection.is_readonly("main")? {
+            return Err(Fault::refused(
+                StoreErrorKind::Permission,
+                "cannot be written; give this process the right to, on the file and on its folder",
+            ));
+        }
+        set(&connection, "wal_autocheckpoint", CHECKPOINT_AT_PAGES)?;
+        set(&connection, "journal_size_limit", LOG_BYTES_KEPT)?;
+        set(&connection, "cache_size", -WRITER_CACHE_KIB)?;
+        Ok(connection)
+    }
+
+    pub(crate) fn connect_reader(&self) -> Result<Connection> {
+        let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        set(&connection, "query_only", 1)?;
+        Ok(connection)
+    }
+
+    fn connect(&self, access: OpenFlags) -> Result<Connection> {
+        check_library()?;
+        // Each connection is used by one thread at a time, so that its own mutex is of no use.
+        let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        harden(&connection, self.busy_timeout)?;
+        Ok(connection)
+    }
+
+    /// Copies what the log holds into the database, as far as nobody is in the way, and waits for nobody.
+    ///
+    /// It has a connection of its own, so that no commit waits for it. Nothing rests on it: what it fails
+    /// to copy stays in the log.
+    pub(crate) fn checkpoint(&self) {
+        let checkpoint =
+            |connection: Connection| connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        let _ = self.connect_writer().map(checkpoint);
+    }
+
+    /// The path of the write-ahead log.
+    pub(crate) fn log(&self) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push("-wal");
+        name.into()
+    }
+
+    /// Syncs the log.
+    ///
+    /// A process that was killed between writing a commit and syncing it leaves it in the memory of the
+    /// system, where the next one finds it and takes it for committed. So it must be on the disk before it
+    /// is shown. (No lock is lost when this closes the log: SQLite locks the other two files.)
+    pub(crate) fn sync_log(&self) -> Result<()> {
+        match std::fs::OpenOptions::new().write(true).open(self.log()) {
+            Ok(log) => Ok(log.sync_all()?),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn check_library() -> Result<()> {
+    if rusqlite::version_number() < OLDEST_SAFE_SQLITE {
+        return Err(Fault::refused(
+            StoreErrorKind::Invalid,
+            format!(
+                "needs SQLite 3.51.3 or later, and this program was built with {}",
+                rusqlite::version()
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn harden(connection: &Connection, busy_timeout: Duration) -> Result<()> {
+    connection.busy_timeout(busy_timeout)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    if !connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)? {
+        return Err(unset("SQLITE_DBCONFIG_DEFENSIVE"));
+    }
+    // `security.html`, "Untrusted SQLite database files".
+    set(connection, "trusted_schema", 0)?;
+    set(connection, "cell_size_check", 1)?;
+    set(connection, "foreign_keys", 1)?;
+    set(connection, "synchronous", 2)?;
+    // On Apple's systems alone `fsync` leaves the data in the drive.
+    set(connection, "fullfsync", 1)?;
+    set(connection, "checkpoint_fullfsync", 1)
+}
+
+/// Sets a pragma and reads it back: SQLite ignores what it does not know.
+fn set(connection: &Connection, pragma: &str, value: i64) -> Result<()> {
+    // A few pragmas answer with the new value, which `execute` would take for an error.
+    connection
+        .pragma_update_and_check(None, pragma, value, |_| Ok(()))
+        .or_else(no_answer)?;
+    let now: i64 = connection.pragma_query_value(None, pragma, |row| row.get(0))?;
+    if now == value { Ok(()) } else { Err(unset(pragma)) }
+}
+
+fn no_answer(error: rusqlite::Error) -> rusqlite::Result<()> {
+    match error {
+        rusqlite::Error::QueryReturnedNoRows => Ok(()),
+        error => Err(error),
+    }
+}
+
+fn unset(setting: &str) -> Fault {
+    Fault::refused(
+        StoreErrorKind::Invalid,
+        format!("cannot be opened with the setting {setting}"),
+    )
+}
+
+/// Switches the database to the write-ahead log, and makes sure that it did.
+pub(crate) fn use_write_ahead_log(connection: &Connection, patience: Duration) -> Result<()> {
+    let mode: String = retry_while_busy(patience, || {
+        Ok(connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?)
+    })?;
+    if mode == "wal" {
+        return Ok(());
+    }
+    Err(Fault::refused(
+        StoreErrorKind::Invalid,
+        format!("stays in journal mode {mode}, not WAL; keep it on a local disk"),
+    ))
+}
+
+/// The busy timeout for what does not obey it: a change of the journal mode, which gives up at once where
+/// waiting might never end.
+fn retry_while_busy<T>(patience: Duration, attempt: impl Fn() -> Result<T>) -> Result<T> {
+    let start = Instant::now();
+    loop {
+        match attempt() {
+            Err(fault) if fault.kind() == StoreErrorKind::Busy && start.elapsed() < patience => {
+                thread::sleep(Duration::from_millis(2));
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Reads as of one instant: the snapshot that the first statement sees is what all of them see.
+pub(crate) fn at_one_instant<T>(
+    connection: &Connection,
+    read: impl FnOnce(&Connection) -> Result<T>,
+) -> Result<T> {
+    let transaction = rusqlite::Transaction::new_unchecked(connection, TransactionBehavior::Deferred)?;
+    let found = read(&transaction)?;
+    transaction.finish()?;
+    Ok(found)
+}
+
+/// The path as SQLite gets it.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
+    if path.as_os_str() == ":memory:" || path.as_os_str().is_empty() {
+        return Err(Fault::refused(
+            StoreErrorKind::Invalid,
+            "names no file, and this store promises that rows outlive the process; use MemoryStore",
+        ));
+    }
+    Ok(std::path::absolute(path)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_cannot_have_a_write_ahead_log_is_refused() {
+        let connection = Connection::open_in_memory().unwrap();
+        harden(&connection, Duration::ZERO).unwrap();
+        let fault = use_write_ahead_log(&connection, Duration::ZERO).unwrap_err();
+        assert!(fault.to_string().contains("journal mode memory"), "{fault}");
+    }
+
+    #[test]
+    fn a_setting_that_does_not_hold_is_an_error() {
+        let connection = Connection::open_in_memory().unwrap();
+        assert!(set(&connection, "no_such_setting", 1).is_err());
+        assert!(set(&connection, "synchronous", 7).is_err());
+    }
+
+    #[test]
+    fn every_connection_is_hardened() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.db");
+        std::fs::File::create(&path).unwrap();
+        let file = DatabaseFile {
+            path,
+            busy_timeout: Duration::from_secs(3),
+        };
+        let writer = file.connect_writer().unwrap();
+        use_write_ahead_log(&writer, Duration::ZERO).unwrap();
+        let setting = |connection: &Connection, pragma: &str| -> i64 {
+            connection
+                .pragma_query_value(None, pragma, |row| row.get(0))
+                .unwrap()
+        };
+        for connection in [&writer, &file.connect_reader().unwrap()] {
+            assert_eq!(setting(connection, "synchronous"), 2);
+            assert_eq!(setting(connection, "foreign_keys"), 1);
+            assert_eq!(setting(connection, "trusted_schema"), 0);
+            assert_eq!(setting(connection, "cell_size_check"), 1);
+            assert_eq!(setting(connection, "busy_timeout"), 3_000);
+            assert!(connection.db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE).unwrap());
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! A [`Store`](issuer_store::Store) in one SQLite file: the default where a host needs no database server.
+//!
+//! ```
+//! use issuer::user::UserId;
+//! use issuer_sqlite::SqliteStore;
+//! use issuer_store::{Lookup, Store};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("users.db");
+//! let store = SqliteStore::open(&path)?;
+//! let amy = UserId::parse("user001")?;
+//! let snapshots = store.load(&[Lookup::user(&amy)])?;
+//! assert_eq!(snapshots.first().map(|amy| amy.user.is_none()), Some(true));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What `Applied` promises
+//! When [`apply`](issuer_store::Store::apply) returns [`Applied`](issuer_store::Outcome::Applied), the rows
+//! are in the write-ahead log and the log is synced: they outlive the process, the system and a power cut.
+//! The database runs in WAL mode with `synchronous=FULL`, of which SQLite says that it syncs the log after
+//! each transaction (`pragma.html#pragma_synchronous`: "consistent and durable"), and on Apple's systems
+//! with `fullfsync`. The sync comes before the commit is entered in the index of the log, by which other
+//! connections find it (`walformat.html`, section 2), so that no read shows what is not durable. What a
+//! process left unsynced in the log when it was killed is synced by the next
+//! [`open`](SqliteStore::open) before anything is read. A slice of commits is one transaction and one sync.
+//!
+//! Where a sync fails the error says [`Unknown`](issuer_store::Effect::Unknown). The connection is then
+//! opened anew and the failed commit overwritten before the store reads or writes anything else; as long as
+//! that cannot be done, it refuses both.
+//!
+//! # What it does not promise
+//! - A disk that says "synced" and is not, or a network file system that locks nothing, breaks all of it
+//!   (`howtocorrupt.html`). The file belongs on a local disk.
+//! - Two files belong to the database while it is open, and after a crash: `-wal` and `-shm` beside it. A
+//!   copy of the main file alone is no backup: `sqlite3 users.db ".backup copy.db"` makes one.
+//! - Damage is found when a damaged page is read, and reported, not repaired.
+//! - Deleted rows are not scrubbed from the disk; no token text was ever in them.
+//!
+//! # Many processes
+//! Any number of processes of one machine may open one file, also while it is first made. They take turns
+//! in writing, each waiting for [at most so long](SqliteOptions::busy_timeout); reads wait for nobody.
+//!
+//! # Upkeep
+//! Commits go to the log; every 16 MiB one of them also copies the log into the database, and takes as long
+//! as that takes. A host that calls [`purge`](issuer_store::Store::purge) now and then has it done there,
+//! where nobody waits for it.
+//!
+//! # Looking inside
+//! `sqlite3 -readonly users.db "SELECT * FROM tokens WHERE user = 'user001'"`. Every table is `STRICT`, a
+//! column a field, times are seconds since 1970; the view `tokens` shows ids and times as people write them.
+
+mod apply;
+mod connection;
+mod control;
+mod error;
+mod export;
+mod load;
+mod open;
+mod purge;
+mod readers;
+mod row;
+mod schema;
+mod store;
+mod writer;
+
+pub use open::SqliteOptions;
+pub use store::SqliteStore;

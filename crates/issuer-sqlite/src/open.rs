@@ -1,0 +1,141 @@
+//! How a store is opened, and its few settings.
+
+use std::{
+    fs,
+    num::NonZeroUsize,
+    path::Path,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use issuer_store::{StoreError, StoreErrorKind};
+
+use crate::{
+    connection::{DatabaseFile, absolute, use_write_ahead_log},
+    error::{Fault, Result},
+    readers::Readers,
+    schema,
+    store::SqliteStore,
+    writer::Writer,
+};
+
+/// The settings of a store; the defaults suit a server.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("users.db");
+/// let store = issuer_sqlite::SqliteStore::options()
+///     .busy_timeout(Duration::from_secs(1))
+///     .open(path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct SqliteOptions {
+    busy_timeout: Duration,
+    readers: NonZeroUsize,
+}
+
+impl SqliteOptions {
+    /// How long a write waits for another process before it is
+    /// [`Busy`](StoreErrorKind::Busy): 5 seconds by default. Counted in milliseconds.
+    pub const fn busy_timeout(self, wait: Duration) -> Self {
+        Self {
+            busy_timeout: wait,
+            ..self
+        }
+    }
+
+    /// How many reads run at the same time; one more waits for one of them. By default as many as the
+    /// machine has processors, but 2 to 16. Each has a file handle or two and up to 2 MiB of cache.
+    pub const fn readers(self, readers: NonZeroUsize) -> Self {
+        Self { readers, ..self }
+    }
+
+    /// Opens the store in this file, as [`SqliteStore::open`] does.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn open(self, path: impl AsRef<Path>) -> std::result::Result<SqliteStore, StoreError> {
+        let given = path.as_ref();
+        let path = absolute(given).map_err(|fault| fault.at(given))?;
+        let file = DatabaseFile {
+            path,
+            busy_timeout: self.busy_timeout,
+        };
+        open(&file, self.readers).map_err(|fault| fault.at(&file.path))
+    }
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
+        Self {
+            busy_timeout: Duration::from_secs(5),
+            readers: NonZeroUsize::new(processors.clamp(2, 16)).unwrap_or(NonZeroUsize::MIN),
+        }
+    }
+}
+
+fn open(file: &DatabaseFile, readers: NonZeroUsize) -> Result<SqliteStore> {
+    create_if_absent(&file.path)?;
+    let mut connection = file
+        .connect_writer()
+        .map_err(|fault| explain(fault, &file.path))?;
+    // First of all: the file of another application stays as it is.
+    schema::identify(&connection)?;
+    use_write_ahead_log(&connection, file.busy_timeout)?;
+    schema::migrate(&mut connection)?;
+    file.sync_log()?;
+    Ok(SqliteStore {
+        readers: Readers::connect(file, readers)?,
+        writer: Writer::new(connection, file.clone()),
+        file: file.clone(),
+    })
+}
+
+/// Makes an empty file that only its owner may read and write; SQLite gives its other files the same mode.
+fn create_if_absent(path: &Path) -> Result<()> {
+    // Whoever closes a file loses all locks that the process has on it (POSIX `fcntl`). So only a file that
+    // was not there before is ever opened here, and nobody else in this process may open it meanwhile.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(created) => {
+            created.sync_all()?;
+            sync_folder_of(path)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Fault::refused(
+            StoreErrorKind::Io,
+            "cannot be created, for its folder does not exist; create it",
+        )),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes the name of a new file as durable as its content will be.
+fn sync_folder_of(path: &Path) -> Result<()> {
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// What SQLite calls "cannot open" in one word has several reasons.
+fn explain(fault: Fault, path: &Path) -> Fault {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() => {
+            Fault::refused(StoreErrorKind::Foreign, "is not a file; name a file")
+        }
+        Err(error) => error.into(),
+        Ok(_) => fault,
+    }
+}

@@ -1,0 +1,125 @@
+//! The tables, how they came to be, and whose they are.
+
+use issuer_store::StoreErrorKind;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::{
+    connection::at_one_instant,
+    error::{Fault, Result},
+};
+
+/// Tells our files from those of others (`pragma.html#pragma_application_id`): the bytes `ISSR`.
+pub(crate) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"ISSR");
+
+/// Each takes the file from the version of its index to the next. One that was ever released never changes.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_tables.sql")];
+
+/// Refuses the file of another application, or of a newer version of this one, before anything is written.
+pub(crate) fn identify(connection: &Connection) -> Result<()> {
+    at_one_instant(connection, |connection| next_migration(connection).map(drop))
+}
+
+/// Brings the file to the version of this library, each step in a transaction of its own. Whoever else is
+/// at it is waited for.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<()> {
+    loop {
+        let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let at = next_migration(&step)?;
+        let Some(sql) = MIGRATIONS.get(at) else {
+            return check_tables(&step);
+        };
+        apply_migration(&step, at, sql)?;
+        step.commit()?;
+    }
+}
+
+/// Refuses to write where a newer version has changed the tables since the file was opened.
+pub(crate) fn still_ours(transaction: &Transaction<'_>) -> Result<()> {
+    let version: usize = transaction
+        .prepare_cached("PRAGMA user_version")?
+        .query_row([], |row| row.get(0))?;
+    if version == MIGRATIONS.len() {
+        Ok(())
+    } else {
+        Err(newer())
+    }
+}
+
+/// Writes a page that says what it said before.
+///
+/// In the log it takes the place of a commit whose sync failed, so that no later recovery finds that one.
+pub(crate) fn overwrite_failed_commit(connection: &mut Connection) -> Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    still_ours(&transaction)?;
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
+    Ok(transaction.commit()?)
+}
+
+/// The index of the first migration that this file has not had; the number of all if there is none.
+fn next_migration(connection: &Connection) -> Result<usize> {
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let encoding: String = connection.pragma_query_value(None, "encoding", |row| row.get(0))?;
+    let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if encoding != "UTF-8" {
+        return Err(foreign());
+    }
+    match (application, version, objects) {
+        (0, 0, 0) => Ok(0),
+        (APPLICATION_ID, 1.., _) => match usize::try_from(version) {
+            Ok(version) if version <= MIGRATIONS.len() => Ok(version),
+            _ => Err(newer()),
+        },
+        (APPLICATION_ID, ..) => Err(altered()),
+        _ => Err(foreign()),
+    }
+}
+
+fn apply_migration(connection: &Connection, at: usize, sql: &str) -> Result<()> {
+    connection.execute_batch(sql)?;
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", at + 1)?;
+    Ok(())
+}
+
+/// Every table and index is there as the migrations make it: a lost index would turn a seek into a scan
+/// without a word.
+fn check_tables(connection: &Connection) -> Result<()> {
+    let fresh = Connection::open_in_memory()?;
+    for (at, sql) in MIGRATIONS.iter().enumerate() {
+        apply_migration(&fresh, at, sql)?;
+    }
+    let found = objects(connection)?;
+    if objects(&fresh)?.iter().all(|object| found.contains(object)) {
+        Ok(())
+    } else {
+        Err(altered())
+    }
+}
+
+fn objects(connection: &Connection) -> Result<Vec<(String, Option<String>)>> {
+    let mut statement = connection.prepare("SELECT name, sql FROM sqlite_schema")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn foreign() -> Fault {
+    Fault::refused(
+        StoreErrorKind::Foreign,
+        "is the database of another application; name another file",
+    )
+}
+
+fn newer() -> Fault {
+    Fault::refused(
+        StoreErrorKind::Newer,
+        "was written by a newer version; run that version, or later",
+    )
+}
+
+fn altered() -> Fault {
+    Fault::refused(
+        StoreErrorKind::Damaged,
+        "has tables that were altered from outside; restore a backup",
+    )
+}

@@ -1,0 +1,140 @@
+//! The connection that writes.
+
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use issuer_store::{StoreError, StoreErrorKind};
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::{
+    connection::{DatabaseFile, use_write_ahead_log},
+    error::{Fault, Result},
+    schema,
+};
+
+/// The one connection that writes, and what it takes to trust it again after a failure.
+pub(crate) struct Writer {
+    file: DatabaseFile,
+    /// `None` after a failure that makes the connection itself suspect.
+    connection: Mutex<Option<Connection>>,
+    /// A commit failed, and might come back: see [`Writer::settle`].
+    unsettled: AtomicBool,
+}
+
+impl Writer {
+    pub(crate) fn new(connection: Connection, file: DatabaseFile) -> Self {
+        Self {
+            file,
+            connection: Mutex::new(Some(connection)),
+            unsettled: AtomicBool::new(false),
+        }
+    }
+
+    /// Does all of `work` in one transaction, synced before this returns, or nothing of it.
+    pub(crate) fn write<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T>,
+    ) -> std::result::Result<T, StoreError> {
+        let mut slot = self.lock();
+        let connection = self.ready(&mut slot).map_err(|fault| fault.at(&self.file.path))?;
+        let failure = match transact(connection, work) {
+            Ok(done) => return Ok(done),
+            Err(failure) => failure,
+        };
+        let clean = connection.is_autocommit();
+        let (fault, in_commit) = match failure {
+            Failure::Before(fault) => (fault, false),
+            Failure::InCommit(fault) => (fault, true),
+        };
+        if !clean || is_suspect(fault.kind()) {
+            *slot = None;
+        }
+        let error = fault.at(&self.file.path);
+        if !in_commit {
+            return Err(error);
+        }
+        // A write that found no space did not get as far as the mark of the commit, which is written last.
+        if error.kind() != StoreErrorKind::Full {
+            self.unsettled.store(true, Ordering::SeqCst);
+            // If this fails too, the next call tries again before it does anything else.
+            let _ = self.ready(&mut slot);
+        }
+        Err(error.maybe_applied())
+    }
+
+    /// Refuses as long as a commit that failed may yet turn out to be there.
+    pub(crate) fn settle(&self) -> Result<()> {
+        if self.unsettled.load(Ordering::SeqCst) {
+            self.ready(&mut self.lock())?;
+        }
+        Ok(())
+    }
+
+    /// The connection, opened again if need be, outside any transaction.
+    ///
+    /// A commit whose sync failed is seen by nobody, yet it may lie complete in the log, and the recovery
+    /// after a crash would take it for good, after reads have shown the opposite. So another commit is
+    /// written over it first; where that cannot be done, nothing is.
+    fn ready<'a>(&self, slot: &'a mut Option<Connection>) -> Result<&'a mut Connection> {
+        // A panic leaves no transaction behind, for its guard rolls back; a roll-back that failed may.
+        let usable = slot.take().filter(Connection::is_autocommit);
+        let mut connection = match usable {
+            Some(connection) => connection,
+            None => self.reopen()?,
+        };
+        if self.unsettled.load(Ordering::SeqCst) {
+            schema::overwrite_failed_commit(&mut connection)?;
+            self.unsettled.store(false, Ordering::SeqCst);
+        }
+        Ok(slot.insert(connection))
+    }
+
+    fn reopen(&self) -> Result<Connection> {
+        let connection = self.file.connect_writer()?;
+        schema::identify(&connection)?;
+        use_write_ahead_log(&connection, self.file.busy_timeout)?;
+        Ok(connection)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Connection>> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Failure {
+    /// Nothing was written.
+    Before(Fault),
+    /// The commit itself failed.
+    InCommit(Fault),
+}
+
+impl<E: Into<Fault>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Before(error.into())
+    }
+}
+
+fn transact<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Connection) -> Result<T>,
+) -> std::result::Result<T, Failure> {
+    // Immediate: a transaction that began by reading could not write any more once somebody else had.
+    // Dropped on the way, even by a panic, it rolls back.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    schema::still_ours(&transaction)?;
+    let done = work(&transaction)?;
+    transaction
+        .commit()
+        .map_err(|error| Failure::InCommit(error.into()))?;
+    Ok(done)
+}
+
+/// Whether the connection may be the reason of its failure.
+fn is_suspect(kind: StoreErrorKind) -> bool {
+    !matches!(
+        kind,
+        StoreErrorKind::Busy | StoreErrorKind::Full | StoreErrorKind::Invalid | StoreErrorKind::Newer
+    )
+}
