@@ -8,8 +8,8 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
     routing::{MethodRouter, any, delete, get, post},
 };
-use issuer::Digest;
-use issuer_service::{Error, TokenService};
+use issuer::{Digest, FieldError};
+use issuer_service::{ApiKey, Error, TokenService};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     cors::{AllowOrigin, CorsLayer},
@@ -73,9 +73,7 @@ impl HttpApi {
     /// # Errors
     /// [`ApiKeyError`] where the key is not 1 to 512 visible ASCII characters, or the store fails.
     pub fn api_key(self, key: &str) -> Result<Self, ApiKeyError> {
-        if key.is_empty() || key.len() > 512 || !key.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(ApiKeyError::Form);
-        }
+        let key = ApiKey::parse(key).map_err(ApiKeyError::Form)?;
         self.tokens
             .blocking()
             .add_api_key("host", key)
@@ -215,7 +213,7 @@ async fn me_method_not_allowed() -> MeError {
 #[non_exhaustive]
 pub enum ApiKeyError {
     /// It is not 1 to 512 visible ASCII characters, so that no header could carry it.
-    Form,
+    Form(FieldError),
     /// The store failed.
     Store(Error),
 }
@@ -223,7 +221,7 @@ pub enum ApiKeyError {
 impl fmt::Display for ApiKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Form => f.write_str("an API key must be 1 to 512 visible ASCII characters"),
+            Self::Form(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
         }
     }
@@ -232,7 +230,7 @@ impl fmt::Display for ApiKeyError {
 impl std::error::Error for ApiKeyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Form => None,
+            Self::Form(error) => Some(error),
             Self::Store(error) => Some(error),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use constant_time_eq::constant_time_eq_32;
 use issuer::{
-    Digest, Timestamp,
+    Digest, FieldError, Timestamp,
     state::{ApiKeyRecord, ApiKeyScope, Control, Expect, Versioned},
 };
 use issuer_store::{Outcome, Store};
@@ -13,6 +13,29 @@ use crate::{Error, error::ErrorKind, fresh, guard};
 
 /// Attempts to add a key while others change the record.
 const MAX_ROUNDS: usize = 32;
+
+/// An API key: 1 to 512 visible ASCII characters, so that a header can carry it. Only its digest is held.
+///
+/// Take 32 random bytes or more: whoever knows the key may do everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ApiKey(Digest);
+
+impl ApiKey {
+    /// Characters of the longest key.
+    pub const MAX_CHARS: usize = 512;
+
+    /// # Errors
+    /// [`FieldError`] for `IM-API-KEY`: not 1 to 512 visible ASCII characters.
+    pub fn parse(text: &str) -> Result<Self, FieldError> {
+        if text.is_empty() || text.len() > Self::MAX_CHARS || !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(FieldError::new(
+                "IM-API-KEY",
+                "must be 1 to 512 visible ASCII characters",
+            ));
+        }
+        Ok(Self(Digest::of(text.as_bytes())))
+    }
+}
 
 /// A caller whose API key is good.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,8 +108,14 @@ impl ApiKeys {
     }
 
     /// Adds a key with full scope, unless its hash is known: a revoked key stays revoked.
-    pub(crate) fn add(&self, store: &dyn Store, name: &str, text: &str, now: Timestamp) -> Result<(), Error> {
-        let hash = Digest::of(text.as_bytes());
+    pub(crate) fn add(
+        &self,
+        store: &dyn Store,
+        name: &str,
+        key: ApiKey,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let ApiKey(hash) = key;
         for _ in 0..MAX_ROUNDS {
             let control = guard::read(|| store.control())?;
             let (expect, mut keys) = match control {

@@ -7,7 +7,7 @@ use issuer::{
 };
 use issuer_store::TokenRef;
 
-use crate::{Error, Issued, TokenService, guard};
+use crate::{ApiKey, Error, Issued, TokenService, guard};
 
 /// The calls of [`TokenService`], for threads that may block. Errors are as there.
 #[derive(Clone, Copy)]
@@ -89,7 +89,7 @@ impl<'a> Blocking<'a> {
     ///
     /// # Errors
     /// What [`ErrorKind`](crate::ErrorKind) says of the store.
-    pub fn add_api_key(self, name: &str, key: &str) -> Result<(), Error> {
+    pub fn add_api_key(self, name: &str, key: ApiKey) -> Result<(), Error> {
         self.0.api_keys().add(self.0.store(), name, key, self.0.now())
     }
 

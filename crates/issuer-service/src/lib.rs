@@ -15,7 +15,7 @@ mod reply;
 mod service;
 mod writer;
 
-pub use api_keys::ApiCaller;
+pub use api_keys::{ApiCaller, ApiKey};
 pub use blocking::Blocking;
 pub use builder::{BuildError, Builder};
 pub use clock::{Clock, ManualClock, SystemClock};

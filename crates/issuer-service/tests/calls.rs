@@ -7,7 +7,7 @@ use issuer::{
     jose::{KeySet, SigningKey},
     user::NewUser,
 };
-use issuer_service::{Builder, ManualClock, TokenService};
+use issuer_service::{ApiKey, Builder, ManualClock, TokenService};
 use issuer_store::MemoryStore;
 
 fn clock() -> ManualClock {
@@ -147,9 +147,9 @@ fn an_api_key_authorizes_once_it_was_added_and_no_other_does() {
     assert!(!tokens.blocking().has_api_keys());
     tokens
         .blocking()
-        .add_api_key("first", "correct horse battery staple")
+        .add_api_key("first", ApiKey::parse("correct-horse-battery-staple").unwrap())
         .unwrap();
-    let caller = tokens.authorize("correct horse battery staple").unwrap();
+    let caller = tokens.authorize("correct-horse-battery-staple").unwrap();
     assert_eq!(caller.name(), "first");
     assert!(tokens.authorize("wrong").is_none());
 }

@@ -1,0 +1,80 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+
+use crate::settings::Settings;
+
+/// Issues and checks access tokens for the users of an application.
+#[derive(Parser)]
+#[command(
+    name = "issuer-server",
+    version,
+    propagate_version = true,
+    after_help = "Example:\n  issuer-server issue user001 --nickname Amy\n\n\
+                  Every setting has one name: max_live_tokens in the file of --config, ISSUER_MAX_LIVE_TOKENS, \
+                  --max-live-tokens. Flags win over the environment, the environment wins over the file.\n\
+                  Results are JSON lines. Exit codes: 0 done, 1 refused, 2 wrong usage, 3 the store or the machine failed."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    #[command(flatten, next_help_heading = "Settings")]
+    pub(crate) settings: Settings,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Create a user, or update the profile, and issue a token
+    #[command(
+        after_help = "Example:\n  issuer-server issue user001 --nickname Amy --avatar-url https://example.com/avatar.jpg"
+    )]
+    Issue {
+        /// The user's id, 1 to 255 bytes
+        #[arg(value_name = "ID")]
+        id: String,
+        /// What the user is called; "" clears it
+        #[arg(long, value_name = "NAME")]
+        nickname: Option<String>,
+        /// Where the user's picture is; "" clears it
+        #[arg(long, value_name = "URL")]
+        avatar_url: Option<String>,
+    },
+
+    /// Say whether a token is live, and why not
+    #[command(
+        after_help = "Examples:\n  issuer-server verify eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9...\n  \
+                            issuer-server verify - < token.txt"
+    )]
+    Verify {
+        /// The token, or - to read it from standard input, where no other user of the machine sees it
+        #[arg(value_name = "TOKEN|-")]
+        token: String,
+    },
+
+    /// Revoke tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+
+    /// Serve HTTP until SIGTERM or SIGINT
+    #[command(
+        after_help = "Example:\n  ISSUER_API_KEY=$(openssl rand -base64 32) issuer-server serve --listen 127.0.0.1:8080\n\n\
+                            The first API key is that of ISSUER_API_KEY or of the file ISSUER_API_KEY_FILE; without either, \
+                            one is made into bootstrap-api-key in the data folder."
+    )]
+    Serve,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Revoke one token of a user, or all of them, at once
+    #[command(after_help = "Example:\n  issuer-server token revoke user001")]
+    Revoke {
+        /// The user's id
+        #[arg(value_name = "ID")]
+        id: String,
+        /// The token, or - to read it from standard input; without it, all tokens of the user
+        #[arg(value_name = "TOKEN|-")]
+        token: Option<String>,
+    },
+}

@@ -1,0 +1,78 @@
+//! The first API key: the operator's, or one made at the first start.
+
+use std::{
+    env, fs,
+    io::{IsTerminal as _, Write as _},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use issuer_service::{ApiKey, TokenService};
+use zeroize::Zeroizing;
+
+use crate::{data_dir::DataDir, failure::Failure};
+
+const FILE: &str = "bootstrap-api-key";
+
+/// Sees to it that there is an API key: that of `ISSUER_API_KEY` or `ISSUER_API_KEY_FILE`, or else, where the
+/// store knows none, a new one in the data folder.
+pub(crate) fn ensure(dir: &DataDir, tokens: &TokenService) -> Result<(), Failure> {
+    if let Some(key) = from_environment()? {
+        tokens.blocking().add_api_key("environment", parse(&key)?)?;
+        return Ok(());
+    }
+    let lock = dir.lock()?;
+    if tokens.blocking().has_api_keys() {
+        return Ok(());
+    }
+    let path = dir.join(FILE);
+    let key = if let Some(key) = dir.read_secret(FILE)? {
+        // Made by a start that died before the store knew it, or for a store that forgets.
+        Zeroizing::new(key.trim_end().to_owned())
+    } else {
+        let mut secret = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *secret)
+            .map_err(|error| Failure::machine(format!("no random bytes: {error}")))?;
+        let key = Zeroizing::new(STANDARD.encode(*secret));
+        dir.write_secret(FILE, format!("{}\n", *key).as_bytes(), &lock)
+            .map_err(|error| Failure::machine(format!("{}: cannot be written: {error}", path.display())))?;
+        key
+    };
+    tokens.blocking().add_api_key("bootstrap", parse(&key)?)?;
+    tracing::info!(path = %path.display(), "made the first API key");
+    let mut terminal = std::io::stderr().lock();
+    if terminal.is_terminal() {
+        // A closed terminal is no reason not to serve.
+        let _ = writeln!(terminal, "The first API key, for IM-API-KEY: {}", *key);
+    }
+    Ok(())
+}
+
+fn from_environment() -> Result<Option<Zeroizing<String>>, Failure> {
+    if let Some(key) = env::var_os("ISSUER_API_KEY") {
+        let key = key
+            .into_string()
+            .map_err(|_| Failure::usage("ISSUER_API_KEY must be visible ASCII"))?;
+        return Ok(Some(Zeroizing::new(key)));
+    }
+    let Some(path) = env::var_os("ISSUER_API_KEY_FILE") else {
+        return Ok(None);
+    };
+    let text = fs::read_to_string(&path).map(Zeroizing::new).map_err(|error| {
+        Failure::usage(format!(
+            "ISSUER_API_KEY_FILE: {}: cannot be read: {error}",
+            path.to_string_lossy()
+        ))
+    })?;
+    Ok(Some(Zeroizing::new(
+        text.trim_end_matches(['\r', '\n']).to_owned(),
+    )))
+}
+
+fn parse(text: &str) -> Result<ApiKey, Failure> {
+    let key =
+        ApiKey::parse(text).map_err(|error| Failure::usage(format!("the API key: {}", error.rule())))?;
+    if text.len() < 32 {
+        tracing::warn!("the API key is short: take 32 random bytes, such as: openssl rand -base64 32");
+    }
+    Ok(key)
+}

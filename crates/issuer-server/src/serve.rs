@@ -1,0 +1,236 @@
+//! The server: accept, answer, stop.
+
+use std::{io, time::Duration};
+
+use axum::{Router, http::HeaderValue};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
+use issuer_service::TokenService;
+use tokio::net::{TcpListener, TcpStream};
+use tracing::Level;
+
+use crate::{
+    data_dir::DataDir, failure::Failure, first_api_key, logging, settings::Settings, signing_keys,
+    store_url::StoreUrl,
+};
+
+const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+
+/// How long the head of a request may take to arrive.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+
+/// Bytes of the longest head of a request.
+const MAX_HEAD_BYTES: usize = 32 * 1_024;
+
+/// How long requests that are under way may take once the server stops; the rest of the ten seconds is for the
+/// store.
+const DRAIN_TIME: Duration = Duration::from_secs(7);
+
+/// Serves until SIGTERM or SIGINT.
+pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
+    logging::init(Level::INFO);
+    let dir = DataDir::open(settings.data_dir.as_deref())?;
+    let store = StoreUrl::resolve(settings.store.as_deref(), &dir)?;
+    let tokens = settings.service(store.open()?, signing_keys::load_or_create(&dir)?)?;
+    first_api_key::ensure(&dir, &tokens)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::machine(format!("no runtime: {error}")))?;
+    let served = runtime.block_on(serve(settings, &dir, store, &tokens));
+    // Whatever still runs is past its time; what it has handed to the service is finished below.
+    runtime.shutdown_background();
+    tokens.shutdown();
+    if served.is_ok() {
+        tracing::info!("stopped");
+    }
+    served
+}
+
+async fn serve(
+    settings: &Settings,
+    dir: &DataDir,
+    store: StoreUrl,
+    tokens: &TokenService,
+) -> Result<(), Failure> {
+    let mut stop = Signals::new()?;
+    let listen = settings.listen.as_deref().unwrap_or(DEFAULT_LISTEN);
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(|error| cannot_listen(listen, &error))?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| cannot_listen(listen, &error))?;
+    let control = control(dir, store.clone(), settings, tokens)?;
+    tracing::info!(%address, %store, "listening on http://{address}");
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            %address,
+            "listening beyond this machine without TLS: tokens and API keys cross the network readable; put a TLS proxy in \
+             front"
+        );
+    }
+    let app = app(settings, tokens)?;
+    let connections = GracefulShutdown::new();
+    tokio::select! {
+        () = accept(&listener, &app, &connections) => {}
+        () = control.serve() => {}
+        () = stop.wait() => {}
+    }
+    tracing::info!("stopping: finishing the requests that are under way");
+    drop(listener);
+    drop(control);
+    if tokio::time::timeout(DRAIN_TIME, connections.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("some requests took too long and were cut off");
+    }
+    Ok(())
+}
+
+fn app(settings: &Settings, tokens: &TokenService) -> Result<Router, Failure> {
+    let mut api = issuer_http::router(tokens.clone()).response_style(settings.response_style());
+    if let Some(key) = &settings.client_key {
+        api = api.client_key(key);
+    }
+    for origin in settings.cors_origins.iter().flatten() {
+        let origin =
+            HeaderValue::from_str(origin).map_err(|_| Failure::usage("--cors-origins: not an origin"))?;
+        api = api.cors_origin(origin);
+    }
+    Ok(api.into_service_router())
+}
+
+async fn accept(listener: &TcpListener, app: &Router, connections: &GracefulShutdown) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => converse(stream, app.clone(), connections),
+            Err(error) => {
+                // Out of file descriptors, most likely: they come back.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+fn converse(stream: TcpStream, app: Router, connections: &GracefulShutdown) {
+    // Small answers must not wait for more to fill a packet.
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+    let connection = connections.watch(connection);
+    // A connection that fails is the client's; its requests have been answered and logged.
+    tokio::spawn(async move { drop(connection.await) });
+}
+
+fn cannot_listen(listen: &str, error: &io::Error) -> Failure {
+    let failure = Failure::machine(format!("--listen {listen}: {error}"));
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            failure.with_hint("Another program has that port: choose one with --listen ADDRESS:PORT.")
+        }
+        io::ErrorKind::InvalidInput => Failure::usage(format!(
+            "--listen {listen}: must be ADDRESS:PORT, such as 127.0.0.1:8080"
+        )),
+        _ => failure,
+    }
+}
+
+#[cfg(unix)]
+fn control(
+    dir: &DataDir,
+    store: StoreUrl,
+    settings: &Settings,
+    tokens: &TokenService,
+) -> Result<Control, Failure> {
+    use crate::control_socket::{ControlSocket, Held};
+
+    let held = Held {
+        tokens: tokens.clone(),
+        store,
+        settings: settings.token_settings().with_defaults(),
+    };
+    let socket = ControlSocket::bind(dir, held)?;
+    if socket.is_none() {
+        tracing::info!("another server of this data folder answers the commands");
+    }
+    Ok(Control(socket))
+}
+
+/// The socket for commands, where there is one.
+#[cfg(unix)]
+struct Control(Option<crate::control_socket::ControlSocket>);
+
+#[cfg(unix)]
+impl Control {
+    async fn serve(&self) {
+        match &self.0 {
+            Some(socket) => socket.serve().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Control;
+
+#[cfg(not(unix))]
+impl Control {
+    async fn serve(&self) {
+        std::future::pending().await
+    }
+}
+
+#[cfg(not(unix))]
+fn control(_: &DataDir, _: StoreUrl, _: &Settings, _: &TokenService) -> Result<Control, Failure> {
+    Ok(Control)
+}
+
+/// SIGTERM and SIGINT, or Ctrl-C where there are no signals.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    /// From here on a signal no longer ends the process by itself.
+    #[cfg(unix)]
+    fn new() -> Result<Self, Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let failed = |error: io::Error| Failure::machine(format!("signals cannot be caught: {error}"));
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+        })
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> Result<Self, Failure> {
+        Ok(Self {})
+    }
+
+    #[cfg(unix)]
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn wait(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}

@@ -1,0 +1,68 @@
+//! Which store a command works on.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use issuer_sqlite::SqliteStore;
+use issuer_store::{MemoryStore, Store};
+
+use crate::{data_dir::DataDir, failure::Failure};
+
+/// A store, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StoreUrl {
+    /// A file.
+    Sqlite(PathBuf),
+    /// This process, until it ends.
+    Memory,
+}
+
+impl StoreUrl {
+    /// The store that is set, or SQLite in the data folder.
+    pub(crate) fn resolve(set: Option<&str>, dir: &DataDir) -> Result<Self, Failure> {
+        match set {
+            None => Ok(Self::Sqlite(dir.join("issuer.db"))),
+            Some("memory:") => Ok(Self::Memory),
+            Some(url) => match url.strip_prefix("sqlite:") {
+                Some(path) if !path.is_empty() => Ok(Self::Sqlite(absolute(Path::new(path))?)),
+                _ => Err(Failure::usage(
+                    "--store must be sqlite:PATH or memory:, for example --store sqlite:/var/lib/issuer/issuer.db",
+                )),
+            },
+        }
+    }
+
+    pub(crate) fn open(&self) -> Result<Arc<dyn Store>, Failure> {
+        Ok(match self {
+            Self::Sqlite(path) => Arc::new(SqliteStore::open(path)?),
+            Self::Memory => Arc::new(MemoryStore::new()),
+        })
+    }
+}
+
+/// One file has one name, so that a command finds the server that holds it.
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    let path =
+        std::path::absolute(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+    Ok(
+        match (
+            path.parent().and_then(|folder| folder.canonicalize().ok()),
+            path.file_name(),
+        ) {
+            (Some(folder), Some(name)) => folder.join(name),
+            _ => path,
+        },
+    )
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Memory => f.write_str("memory:"),
+        }
+    }
+}
