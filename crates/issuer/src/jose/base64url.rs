@@ -27,50 +27,26 @@ pub(super) const fn decoded_len(characters: usize) -> usize {
 }
 
 /// Writes the text of `bytes` behind what `output` holds.
-///
-/// The one step that is not left to the base64 crate, which writes character by character what is as short as a
-/// token: this takes half as long, a tenth of what signing costs. The tests hold it to that crate's output.
 pub(super) fn append(bytes: &[u8], output: &mut Vec<u8>) {
+    append_padded(bytes, bytes.len(), output);
+}
+
+/// The engine takes its vector instructions to nothing shorter than this.
+pub(super) const VECTOR_BYTES: usize = 128;
+
+/// Writes the text of the first `len` of `padded` bytes; zeros follow them.
+///
+/// Zeros up to [`VECTOR_BYTES`] make claims twice as fast to encode. They leave no trace: the bits that end a text are
+/// zero bits (RFC 4648 section 3.5), and what comes after is cut off.
+pub(super) fn append_padded(padded: &[u8], len: usize, output: &mut Vec<u8>) {
     let start = output.len();
-    output.resize(start + encoded_len(bytes.len()), 0);
-    let (triples, rest) = bytes.as_chunks::<3>();
-    let (quads, tail) = output.get_mut(start..).unwrap_or_default().as_chunks_mut::<4>();
-    for ([first, second, third], quad) in triples.iter().zip(quads) {
-        let high = pair(*first, *second >> 4);
-        let low = pair(*second << 4 | *third >> 4, *third);
-        *quad = (u32::from(low) << 16 | u32::from(high)).to_le_bytes();
+    output.resize(start + encoded_len(padded.len()), 0);
+    if let Some(room) = output.get_mut(start..) {
+        // The room is exactly what the text takes, so that this cannot fail.
+        let _ = ENGINE.encode_slice(padded, room);
     }
-    match (rest, tail) {
-        ([last], room @ [_, _]) => room.copy_from_slice(&pair(*last, 0).to_le_bytes()),
-        ([first, last], [room @ .., end]) => {
-            room.copy_from_slice(&pair(*first, *last >> 4).to_le_bytes());
-            [*end, _] = pair(*last << 4, 0).to_le_bytes();
-        }
-        _ => {}
-    }
+    output.truncate(start + encoded_len(len));
 }
-
-/// The characters of 12 bits: the eight of `high`, then the lower four of `low`. The first character is the low byte.
-fn pair(high: u8, low: u8) -> u16 {
-    let index = usize::from(high) << 4 | usize::from(low & 0xF);
-    PAIRS.get(index).copied().unwrap_or_default()
-}
-
-/// The two characters of every 12 bits.
-#[expect(
-    clippy::indexing_slicing,
-    reason = "runs in the compiler, which refuses an index out of bounds"
-)]
-static PAIRS: [u16; 4096] = {
-    let alphabet = *b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut pairs = [0; 4096];
-    let mut index = 0;
-    while index < pairs.len() {
-        pairs[index] = u16::from_le_bytes([alphabet[index >> 6], alphabet[index & 0x3F]]);
-        index += 1;
-    }
-    pairs
-};
 
 /// Writes the bytes of `text` to the start of `output`, which must hold [`decoded_len`] of them, and counts them.
 /// `None` where the text is not the one text of any value.
@@ -87,9 +63,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_text_is_that_of_the_base64_crate(bytes: Vec<u8>, before in "[a-z]{0,9}") {
+        fn the_text_is_the_same_without_zeros_and_with(bytes: Vec<u8>, zeros in 0..140_usize, before in "[a-z]{0,9}") {
             let mut text = before.clone().into_bytes();
-            append(&bytes, &mut text);
+            let mut padded = bytes.clone();
+            padded.resize(bytes.len() + zeros, 0);
+            append_padded(&padded, bytes.len(), &mut text);
             prop_assert_eq!(text, (before + &URL_SAFE_NO_PAD.encode(&bytes)).into_bytes());
         }
     }

@@ -51,6 +51,15 @@ impl<const N: usize> Buffer<N> {
         self.heap.extend_from_slice(bytes);
     }
 
+    /// The bytes, and where they are few, zeros up to `least`. Only for what was pushed: what was decoded leaves no zeros.
+    pub(super) fn padded(&self, least: usize) -> &[u8] {
+        if self.heap.is_empty() {
+            self.inline.get(..self.inline_len.max(least)).unwrap_or_default()
+        } else {
+            &self.heap
+        }
+    }
+
     pub(super) fn as_bytes(&self) -> &[u8] {
         if self.heap.is_empty() {
             self.inline.get(..self.inline_len).unwrap_or_default()

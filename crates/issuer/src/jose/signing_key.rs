@@ -5,7 +5,7 @@ use std::fmt;
 use ring::hmac;
 use zeroize::Zeroizing;
 
-use super::{Algorithm, KeyError, VerifyError, base64url, header, jwk};
+use super::{Algorithm, KeyError, VerifyError, base64url, claims::ClaimsJson, header, jwk};
 use crate::KeyFingerprint;
 
 /// One secret with one algorithm and perhaps a `kid`.
@@ -138,11 +138,13 @@ impl SigningKey {
         &self.secret
     }
 
-    /// The compact serialization (RFC 7515 section 3.1) of this payload, in one allocation.
-    pub(super) fn sign(&self, payload: &[u8]) -> String {
-        let mut token = Vec::with_capacity(self.token_len(payload.len()));
+    /// The compact serialization (RFC 7515 section 3.1) of these claims, in one allocation.
+    pub(super) fn sign(&self, claims: &ClaimsJson) -> String {
+        let len = claims.as_bytes().len();
+        let padded = claims.padded(base64url::VECTOR_BYTES);
+        let mut token = Vec::with_capacity(self.token_len(padded.len()));
         token.extend_from_slice(&self.prefix);
-        base64url::append(payload, &mut token);
+        base64url::append_padded(padded, len, &mut token);
         let tag = hmac::sign(&self.mac, &token);
         token.push(b'.');
         base64url::append(tag.as_ref(), &mut token);
