@@ -120,19 +120,21 @@ fn push_integer(json: &mut ClaimsJson, value: i64) {
     if value < 0 {
         json.push(b"-");
     }
-    let mut digits = [b'0'; 20];
-    let mut start = digits.len();
+    // 20 digits hold every 64-bit number. Two at a time, because each division waits for the last.
+    let mut digits = [[b'0'; 2]; 10];
+    let mut start = 2 * digits.len();
     let mut rest = value.unsigned_abs();
-    for (index, place) in digits.iter_mut().enumerate().rev() {
-        let [digit, ..] = (rest % 10).to_le_bytes();
-        *place = b'0' + digit;
-        start = index;
-        rest /= 10;
+    for pair in digits.iter_mut().rev() {
+        let [two, ..] = (rest % 100).to_le_bytes();
+        *pair = [b'0' + two / 10, b'0' + two % 10];
+        start -= 2;
+        rest /= 100;
         if rest == 0 {
+            start += usize::from(two < 10);
             break;
         }
     }
-    json.push(digits.get(start..).unwrap_or_default());
+    json.push(digits.as_flattened().get(start..).unwrap_or_default());
 }
 
 #[cfg(test)]
