@@ -57,6 +57,35 @@ impl From<NewUser> for Issue {
 /// Otherwise the user gets a token if fewer than `max_live_tokens` live, or under [`Policy::Upsert`] in any
 /// case; whatever no longer counts beside it is revoked in the same commit, so that it cannot come back to
 /// life by a change of settings or of the clock.
+///
+/// ```
+/// use issuer::{
+///     KeyFingerprint, Timestamp, TokenId,
+///     decide::{self, Decision, Fresh, Issue, Refusal, Rules},
+///     state::{Snapshot, Version},
+///     user::NewUser,
+/// };
+///
+/// let rules = Rules::new(KeyFingerprint::from_bytes([7; 16]));
+/// let amy = Issue::from(NewUser::new("user001")?);
+/// let noon = Timestamp::parse_rfc3339("2025-06-23T12:00:00Z")?;
+/// // A host takes both from its random number generator.
+/// let fresh = |n| Fresh { token_id: TokenId::from_bytes([n; 16]), version: Version::from_bytes([n; 16]) };
+///
+/// let nobody = Snapshot::default();
+/// let Decision::Commit(commit, issued) = decide::issue(&nobody, &amy, &rules, noon, fresh(1)) else {
+///     panic!("a new user has room");
+/// };
+/// assert_eq!(issued.token.expires_at.to_string(), "2025-06-30T12:00:00Z");
+///
+/// // Once a store has applied the commit, the user has a live token.
+/// let then = nobody.after(&commit);
+/// let Decision::Refuse(refusal) = decide::issue(&then, &amy, &rules, noon, fresh(2)) else {
+///     panic!("one token is the limit");
+/// };
+/// assert_eq!(refusal.to_string(), "User with _id 'user001' already exists");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn issue(
     snapshot: &Snapshot,
     request: &Issue,
