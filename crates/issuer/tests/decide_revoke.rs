@@ -159,6 +159,20 @@ fn an_assigned_token_that_is_revoked_leaves_a_tombstone_until_its_date() {
 }
 
 #[test]
+fn an_assigned_token_that_is_revoked_after_its_date_is_not_free_when_the_clock_steps_back() {
+    let mut server = Server::new(rules());
+    server.write_profile(&amy());
+    server.assign("amy", &assigned(1, at(0), at(500)));
+    server.now = at(500);
+    assert_eq!(committed(server.revoke(&all_of("amy"))).1.tokens, 0);
+    server.now = at(499);
+    assert_eq!(
+        server.rows.holder(digest(1)),
+        Some(Holder::Tombstone { until: at(500) })
+    );
+}
+
+#[test]
 fn a_revocation_touches_the_date_of_the_record_and_nothing_else_of_the_profile() {
     let mut server = Server::new(rules());
     let named = amy().nickname("Amy").unwrap().avatar_url("http://a/").unwrap();

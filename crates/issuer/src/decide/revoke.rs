@@ -65,14 +65,14 @@ pub fn revoke(
 }
 
 /// The rows that kill a token: its record says so, and the digest of an assigned one stays taken until its
-/// date, so that nobody brings it back.
+/// date, so that nobody brings it back. Also where its date is over: the clock may step back.
 pub(super) fn revocation(token: &TokenRecord, now: Timestamp) -> impl Iterator<Item = Change> {
     let tombstone = match token.body {
-        TokenBody::Assigned(digest) if now < token.expires_at => Some(Change::PutTombstone(Tombstone {
+        TokenBody::Assigned(digest) => Some(Change::PutTombstone(Tombstone {
             digest,
             until: token.expires_at,
         })),
-        TokenBody::Assigned(_) | TokenBody::Issued(_) => None,
+        TokenBody::Issued(_) => None,
     };
     let record = TokenRecord {
         revoked_at: Some(now),

@@ -43,8 +43,8 @@ impl Snapshot {
     /// What a store would return once it had applied `commit` to what this snapshot shows: how a batch
     /// decides several requests of one user, one after the other, before it writes any of them.
     ///
-    /// One thing it cannot know: a tombstone that a token has hidden since before this snapshot. It shows
-    /// nobody where such a token goes without a tombstone of its own, which is so once its date is over.
+    /// One thing it cannot know: a tombstone that a token has hidden since before this snapshot. Where such
+    /// a token goes without a tombstone of its own, which no rule lets happen, it shows nobody.
     #[must_use]
     pub fn after(&self, commit: &Commit) -> Self {
         let mut next = self.clone();
