@@ -1,5 +1,10 @@
 //! What `Snapshot::after` and `Commit::fold` promise, on rows that the rules do not write yet.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod given;
 
@@ -7,7 +12,9 @@ use given::{Rows, amy, assigned, at, fresh, id, idempotency_key, sorted};
 use issuer::{
     Digest, TokenId,
     decide::{self, Decision},
-    state::{Change, Claim, Commit, Expect, Holder, Replay, Snapshot, TokenName, Tombstone, Version},
+    state::{
+        Change, Claim, Commit, Expect, Holder, Replay, Snapshot, TokenName, Tombstone, UserRecord, Version,
+    },
 };
 
 const DIGEST: Digest = Digest::from_bytes([1; 32]);
@@ -186,4 +193,38 @@ fn a_fold_writes_each_row_once() {
     let mut folded = commit(Expect::Version(version(1)), 2, put(10));
     folded.fold(commit(Expect::Version(version(2)), 3, put(20)));
     assert_eq!(folded.changes, put(20));
+}
+
+#[test]
+fn a_fold_that_takes_a_token_from_another_user_and_erases_leaves_the_other_without_it() {
+    let mut one_by_one = rows();
+    let mut folded_rows = one_by_one.clone();
+    let bobs = |expect, next, changes| Commit {
+        user: id("bob"),
+        ..commit(expect, next, changes)
+    };
+    let record = UserRecord {
+        id: id("bob"),
+        ..one_by_one.users[&id("amy")].1.clone()
+    };
+    let take = bobs(
+        Expect::Absent,
+        2,
+        vec![
+            Change::PutUser(record),
+            Change::PutToken(assigned(1, at(100), at(200))),
+        ],
+    );
+    let erase = bobs(
+        Expect::Version(version(2)),
+        3,
+        vec![tombstone(DIGEST), Change::EraseUser],
+    );
+    one_by_one.apply(&take);
+    one_by_one.apply(&erase);
+    let mut folded = take;
+    folded.fold(erase);
+    folded_rows.apply(&folded);
+    assert!(folded_rows.tokens.is_empty());
+    assert_eq!(folded_rows, one_by_one);
 }

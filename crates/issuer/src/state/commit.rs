@@ -104,6 +104,8 @@ impl Change {
             (Self::PutToken(a), Self::PutToken(b)) => a.name() == b.name(),
             (Self::PutReplay(a), Self::PutReplay(b)) => a.key == b.key,
             (Self::PutTombstone(a), Self::PutTombstone(b)) => a.digest == b.digest,
+            // An assigned token may have been another user's, who is without it now.
+            (Self::EraseUser, Self::PutToken(token)) => token.issued().is_some(),
             (Self::EraseUser, earlier) => !matches!(earlier, Self::PutTombstone(_)),
             _ => false,
         }
