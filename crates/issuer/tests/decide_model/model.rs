@@ -23,6 +23,8 @@ pub(crate) struct ModelToken {
     pub(crate) killed: Option<i64>,
     /// Its user was deleted: nothing is known of it any more.
     pub(crate) erased: bool,
+    /// The same token was assigned again, and has its row.
+    pub(crate) superseded: bool,
     /// `None` of an assigned one.
     pub(crate) signed: Option<(u8, Option<&'static str>, Option<&'static str>)>,
 }
@@ -138,6 +140,7 @@ impl Model {
             expires: self.now + self.settings.lifetime,
             killed: None,
             erased: false,
+            superseded: false,
             signed: Some((
                 self.settings.signing_key,
                 self.settings.issuer,
@@ -215,6 +218,26 @@ impl Model {
         record.avatar_url = patched(record.avatar_url, URLS[patch.1]);
         record.mode = mode.unwrap_or(record.mode);
         record.updated = now;
+    }
+
+    /// The host brings a token, perhaps one that it brought before.
+    pub(crate) fn assign(&mut self, user: usize, name: TokenName, lifetime: i64) {
+        let now = self.now;
+        for known in self.tokens.iter_mut().filter(|known| known.name == name) {
+            known.killed.get_or_insert(now);
+            known.superseded = true;
+        }
+        self.tokens.push(ModelToken {
+            user,
+            name,
+            created: now,
+            expires: now + lifetime,
+            killed: None,
+            erased: false,
+            superseded: false,
+            signed: None,
+        });
+        self.write_profile(user, (0, 0), None);
     }
 
     pub(crate) fn erase(&mut self, user: usize) {

@@ -14,7 +14,7 @@ use issuer::{
 use crate::{
     given::{DAY, Rows, START, committed, fresh, id, idempotency_key, key, sorted},
     model::{Model, ModelToken, ModelUser, Said},
-    step::{CALLERS, KEYS, LIFETIMES, Moment, NAMES, Settings, Step, URLS, USERS},
+    step::{CALLERS, DIGESTS, KEYS, LIFETIMES, Moment, NAMES, Settings, Step, URLS, USERS},
 };
 
 pub(crate) struct Run {
@@ -57,15 +57,7 @@ impl Run {
             .iter()
             .flat_map(|caller| KEYS.map(|key| idempotency_key(caller, key).digest()))
             .collect();
-        let digests: Vec<Digest> = self
-            .model
-            .tokens
-            .iter()
-            .filter_map(|token| match token.name {
-                TokenName::Assigned(digest) => Some(digest),
-                TokenName::Issued(_) => None,
-            })
-            .collect();
+        let digests: Vec<Digest> = (0..DIGESTS).map(brought).collect();
         sorted(self.rows.load(&id(USERS[user]), &keys, &digests))
     }
 
@@ -123,7 +115,11 @@ impl Run {
                 assert_eq!(known_as(&record), self.model.users[user]);
                 self.write(*user, &commit);
             }
-            Step::Assign { user, lifetime } => self.assign(*user, LIFETIMES[*lifetime]),
+            Step::Assign {
+                user,
+                digest,
+                lifetime,
+            } => self.assign(*user, brought(*digest), LIFETIMES[*lifetime]),
             Step::Erase { user } => self.erase(*user),
             Step::Clock { seconds } => self.model.now += seconds,
             Step::ClockNear { token, moment, delta } => {
@@ -217,34 +213,36 @@ impl Run {
         }
     }
 
-    fn assign(&mut self, user: usize, lifetime: i64) {
+    fn assign(&mut self, user: usize, digest: Digest, lifetime: i64) {
         let snapshot = self.load(user);
+        let (_, holder) = snapshot
+            .holders
+            .iter()
+            .find(|(asked, _)| *asked == digest)
+            .unwrap();
+        let is_free = match holder {
+            None => true,
+            Some(Holder::Token { user: owner, .. }) => *owner == id(USERS[user]),
+            Some(Holder::Tombstone { until }) => *until <= self.now(),
+        };
+        if !is_free {
+            return;
+        }
         let fresh = self.fresh();
-        let digest = Digest::of(&self.used.to_be_bytes());
         let token = TokenRecord {
             body: TokenBody::Assigned(digest),
             created_at: self.now(),
             expires_at: self.now().checked_add_seconds(lifetime).unwrap(),
             revoked_at: None,
         };
-        let (mut commit, _) = committed(decide::write_profile(
-            &snapshot,
-            &request(user, (0, 0)),
-            self.now(),
-            fresh,
-        ));
-        commit.claims.push(Claim { digest, holder: None });
-        commit.changes.push(Change::PutToken(token));
-        self.model.write_profile(user, (0, 0), None);
-        self.model.tokens.push(ModelToken {
-            user,
-            name: TokenName::Assigned(digest),
-            created: self.model.now,
-            expires: self.model.now + lifetime,
-            killed: None,
-            erased: false,
-            signed: None,
+        let asked = request(user, (0, 0));
+        let (mut commit, _) = committed(decide::write_profile(&snapshot, &asked, self.now(), fresh));
+        commit.claims.push(Claim {
+            digest,
+            holder: holder.clone(),
         });
+        commit.changes.push(Change::PutToken(token));
+        self.model.assign(user, TokenName::Assigned(digest), lifetime);
         self.write(user, &commit);
     }
 
@@ -276,7 +274,8 @@ impl Run {
         for (user, record) in &self.model.users {
             assert_eq!(known_as(&self.rows.users[&id(USERS[*user])].1), *record);
         }
-        for token in &self.model.tokens {
+        let known = || self.model.tokens.iter().filter(|token| !token.superseded);
+        for token in known() {
             self.agree_on_tombstone(token);
             let stored = self.rows.token(&id(USERS[token.user]), token.name);
             let Some(stored) = stored else {
@@ -295,13 +294,14 @@ impl Run {
         }
         assert_eq!(
             self.rows.tokens.len(),
-            self.model.tokens.iter().filter(|token| !token.erased).count()
+            known().filter(|token| !token.erased).count()
         );
     }
 }
 
 impl Run {
-    /// An assigned token that was killed before its date holds its digest until then, whoever's it was.
+    /// An assigned token that was killed holds its digest until its date, whoever's it was. After its date
+    /// as well, though nobody asks then: the clock may step back.
     fn agree_on_tombstone(&self, token: &ModelToken) {
         let TokenName::Assigned(digest) = token.name else {
             return;
@@ -311,13 +311,16 @@ impl Run {
                 user: id(USERS[token.user]),
                 expires_at: Timestamp::from_unix(token.expires).unwrap(),
             },
-            Some(at) if at < token.expires => Holder::Tombstone {
+            Some(_) => Holder::Tombstone {
                 until: Timestamp::from_unix(token.expires).unwrap(),
             },
-            Some(_) => return,
         };
         assert_eq!(self.rows.holder(digest), Some(holder), "{token:?}");
     }
+}
+
+fn brought(number: usize) -> Digest {
+    Digest::of(&number.to_be_bytes())
 }
 
 fn request(user: usize, patch: (usize, usize)) -> NewUser {

@@ -11,6 +11,8 @@ pub(crate) const KEYS: [&str; 2] = ["k", "l"];
 pub(crate) const NAMES: [Option<&str>; 4] = [None, Some(""), Some("Amy"), Some("https://a/")];
 pub(crate) const URLS: [Option<&str>; 4] = [None, Some(""), Some("https://a/"), Some("http://b")];
 pub(crate) const PARTIES: [Option<&str>; 3] = [None, Some("a"), Some("b")];
+/// How many tokens the host brings.
+pub(crate) const DIGESTS: usize = 4;
 pub(crate) const LIFETIMES: [i64; 7] = [1, 2, 10, 100, DAY, DAY + 10, 7 * DAY];
 
 #[derive(Clone, Debug)]
@@ -66,9 +68,10 @@ pub(crate) enum Step {
         nickname: usize,
         avatar_url: usize,
     },
-    /// A token that the host brought, put there by hand.
+    /// A token that the host brought, put there by hand where nobody else holds it.
     Assign {
         user: usize,
+        digest: usize,
         lifetime: usize,
     },
     /// The user is deleted by hand.
@@ -142,7 +145,8 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(user, token)| Step::Revoke { user, token }),
         2 => (user(), text(), text())
             .prop_map(|(user, nickname, avatar_url)| Step::WriteProfile { user, nickname, avatar_url }),
-        3 => (user(), 0..LIFETIMES.len()).prop_map(|(user, lifetime)| Step::Assign { user, lifetime }),
+        4 => (user(), 0..DIGESTS, 0..LIFETIMES.len())
+            .prop_map(|(user, digest, lifetime)| Step::Assign { user, digest, lifetime }),
         1 => user().prop_map(|user| Step::Erase { user }),
         4 => passing.prop_map(|seconds| Step::Clock { seconds }),
         1 => back.prop_map(|seconds| Step::Clock { seconds }),
