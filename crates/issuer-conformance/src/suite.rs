@@ -96,9 +96,10 @@ cases! {
         a_user_who_is_asked_for_twice_is_shown_twice
         many_lookups_are_answered_in_one_call
         a_user_with_thousands_of_dead_tokens_shows_only_the_live_ones;
-    values:
+    ids:
         ids_that_look_alike_are_different_users
-        odd_ids_are_listed_and_exported_as_they_are
+        odd_ids_are_listed_and_exported_as_they_are;
+    values:
         the_longest_profile_comes_back_as_it_went_in
         the_emptiest_profile_comes_back_as_it_went_in
         a_nickname_comes_back_byte_for_byte

@@ -11,6 +11,7 @@ pub mod durable;
 pub mod erase;
 pub mod export;
 pub mod find;
+pub mod ids;
 pub mod list;
 pub mod load;
 pub mod purge;

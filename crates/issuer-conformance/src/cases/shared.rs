@@ -65,8 +65,8 @@ pub fn the_control_record_is_one_for_all_openings(open: Open<'_>) {
 }
 
 pub fn of_many_openings_that_race_one_wins(open: Open<'_>) {
+    applied(&*open(), [creating("amy", 0)]);
     let stores = [open(), open(), open()];
-    applied(&*stores[0], [creating("amy", 0)]);
     for round in 1..=10 {
         let before = version_of(&*stores[0], "amy").expect("amy");
         let outcomes: Vec<Outcome> = thread::scope(|scope| {

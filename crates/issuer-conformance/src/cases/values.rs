@@ -10,87 +10,9 @@ use issuer::{
 use issuer_store::{ExportRow, Page, Store};
 
 use crate::{
-    fixture::{at, creating, digest, id, issued, user, writing},
-    probe::{applied, export, find, ids, list, load, snapshot, sorted, tokens, version_of},
+    fixture::{creating, dead_until, digest, id, issued, user, writing},
+    probe::{applied, export, find, list, load, snapshot, sorted, tokens, version_of},
 };
-
-/// Ids that some store might fold, escape or cut. They differ pairwise in bytes.
-const ODD_IDS: [&str; 22] = [
-    "amy",
-    "Amy",
-    "AMY", // case
-    "a%",
-    "a_",
-    "a*",
-    "a?",
-    "%",
-    "_", // patterns
-    "o'brien",
-    "say \"hi\"",
-    "back\\slash",
-    "semi;colon--", // quotes
-    "caf\u{e9}",
-    "cafe\u{301}", // the same to the eye: NFC and NFD
-    "stra\u{df}e",
-    "strasse", // the same folded
-    "\u{1f600}",
-    "\u{10ffff}",
-    "\u{feff}bom", // beyond the basic plane, and white space of no kind
-    "a/b",
-    "0042",
-];
-
-pub fn ids_that_look_alike_are_different_users(store: &dyn Store) {
-    for (n, name) in (1..).zip(ODD_IDS) {
-        applied(
-            store,
-            [creating(name, n).token(issued(name)).replay(replay_of(name))],
-        );
-    }
-    for (n, name) in (1..).zip(ODD_IDS) {
-        let loaded = load(store, name, &["key"], &[]);
-        let record = loaded.user.expect(name);
-        assert_eq!(record.version, version(n), "{name}");
-        assert_eq!(record.value, user(name), "{name}");
-        assert_eq!(loaded.tokens, [issued(name)], "{name}");
-        assert_eq!(loaded.replays, [(digest("key"), Some(replay_of(name)))], "{name}");
-        assert_eq!(
-            find(store, name, &issued(name)).map(|found| found.user.id),
-            Some(id(name)),
-            "{name}"
-        );
-    }
-}
-
-pub fn odd_ids_are_listed_and_exported_as_they_are(store: &dyn Store) {
-    applied(store, (1..).zip(ODD_IDS).map(|(n, name)| creating(name, n)));
-    let mut bytewise = ODD_IDS;
-    bytewise.sort_unstable_by_key(|name| name.as_bytes());
-    let page = Page {
-        limit: 100,
-        ..Page::default()
-    };
-    assert_eq!(ids(&list(store, &page)), bytewise);
-    for (at, name) in bytewise.iter().enumerate() {
-        let after = id(name);
-        let page = Page {
-            after: Some(&after),
-            limit: 100,
-            ..Page::default()
-        };
-        assert_eq!(ids(&list(store, &page)), bytewise[at + 1..], "after {name}");
-    }
-    let rows = export(store, 3);
-    let mut exported: Vec<&str> = rows
-        .iter()
-        .map(|row| match row {
-            ExportRow::User(user) => user.value.id.as_str(),
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    exported.sort_unstable();
-    assert_eq!(exported, bytewise);
-}
 
 pub fn the_longest_profile_comes_back_as_it_went_in(store: &dyn Store) {
     let name = "\u{10ffff}".repeat(63) + "abc";
@@ -314,10 +236,7 @@ pub fn a_tombstone_has_times_at_both_ends_of_the_range(store: &dyn Store) {
     for (n, moment) in (1..).zip(ENDS) {
         applied(store, [writing("amy", Expect::Any, n).tombstone("text", moment)]);
         let holders = load(store, "amy", &[], &["text"]).holders;
-        assert_eq!(
-            holders,
-            [(digest("text"), Some(crate::fixture::dead_until(moment)))]
-        );
+        assert_eq!(holders, [(digest("text"), Some(dead_until(moment)))]);
     }
 }
 
@@ -333,10 +252,6 @@ const ENDS: [Timestamp; 6] = [
 
 const fn second(unix: i64) -> Timestamp {
     Timestamp::from_unix(unix).expect("within the range")
-}
-
-fn version(n: u64) -> Version {
-    crate::fixture::version(n)
 }
 
 fn keeps_user(store: &dyn Store, record: &UserRecord) {
@@ -371,14 +286,6 @@ fn keeps_token(store: &dyn Store, token: &TokenRecord) {
         find(store, "amy", token).map(|found| found.token).as_ref(),
         Some(token)
     );
-}
-
-fn replay_of(name: &str) -> Replay {
-    Replay {
-        request: digest(name),
-        forgotten_at: at(60),
-        ..crate::fixture::replay("key")
-    }
 }
 
 fn body() -> IssuedToken {

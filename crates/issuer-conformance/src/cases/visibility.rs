@@ -1,20 +1,23 @@
 //! Many at once: one winner, whole commits, and nothing stale.
 
 use std::{
+    panic::{self, AssertUnwindSafe},
     sync::{
         Barrier,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
         mpsc,
     },
     thread,
+    time::Duration,
 };
 
-use issuer::state::Expect;
+use issuer::state::{Expect, UserRecord};
 use issuer_store::{Outcome, Page, Store};
 
 use crate::{
     fixture::{
-        assigned, at, creating, digest, id, issued, replay, revoked, updating, user, version, writing,
+        Draft, assigned, at, creating, digest, id, issued, replay, revoked, until, updating, user, version,
+        writing,
     },
     probe::{applied, apply, export, find, holder, list, load, snapshot, tokens, version_of},
 };
@@ -95,22 +98,37 @@ pub fn of_many_who_create_the_control_record_one_wins(store: &dyn Store) {
 }
 
 pub fn no_update_is_lost(store: &dyn Store) {
-    // Everybody adds tokens to one user: load, decide, apply, and again on a conflict.
+    // Everybody counts on in one record: load, add one, apply, and again on a conflict.
     const EACH: u64 = 5;
     applied(store, [creating("amy", 0)]);
     race(|thread| {
         for n in 0..EACH {
             let number = 1 + thread * EACH + n;
+            // A conflict says that somebody else was applied, so that there are never more than these.
+            let mut attempts = 0..THREADS * EACH;
             loop {
-                let seen = version_of(store, "amy").expect("amy");
-                let draft = writing("amy", Expect::Version(seen), number).token(issued(&format!("{number}")));
+                assert!(attempts.next().is_some(), "conflicts, and nobody is applied");
+                let seen = snapshot(store, "amy").user.expect("amy");
+                let next = UserRecord {
+                    updated_at: seen.value.updated_at.saturating_add_seconds(1),
+                    ..seen.value
+                };
+                // Time for the others to read the same.
+                thread::sleep(Duration::from_millis(1));
+                let draft = writing("amy", Expect::Version(seen.version), number).user(next);
                 if apply(store, [draft]) == [Outcome::Applied] {
                     break;
                 }
             }
         }
     });
-    assert_eq!(tokens(store, "amy").len() as u64, THREADS * EACH);
+    let count = snapshot(store, "amy")
+        .user
+        .expect("amy")
+        .value
+        .updated_at
+        .seconds_since(at(0));
+    assert_eq!(count, i64::try_from(THREADS * EACH).expect("few updates"));
 }
 
 pub fn commits_of_different_users_do_not_disturb_each_other(store: &dyn Store) {
@@ -129,8 +147,10 @@ pub fn commits_of_different_users_do_not_disturb_each_other(store: &dyn Store) {
     }
 }
 
-/// Runs `read` over and over while `write` runs.
-fn while_writing(write: impl FnOnce() + Send, read: impl Fn() + Sync) {
+/// Applies commits 0 to 150 one after the other, the first one alone, and calls `read` over and over
+/// beside the others.
+fn while_writing(store: &dyn Store, commit: impl Fn(u64) -> Draft + Send, read: impl Fn() + Sync) {
+    applied(store, [commit(0)]);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         for _ in 0..2 {
@@ -142,16 +162,22 @@ fn while_writing(write: impl FnOnce() + Send, read: impl Fn() + Sync) {
             });
         }
         // Whatever becomes of the writer, the readers must end.
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(write));
+        let result = panic::catch_unwind(AssertUnwindSafe(|| {
+            for n in 1..=150 {
+                applied(store, [commit(n)]);
+                // Time for the readers to see this one.
+                thread::sleep(Duration::from_micros(200));
+            }
+        }));
         done.store(true, Ordering::Release);
-        if let Err(panic) = result {
-            std::panic::resume_unwind(panic);
+        if let Err(reason) = result {
+            panic::resume_unwind(reason);
         }
     });
 }
 
 /// Commit `n` in words that every row repeats: version, nickname, one live token and its idempotency record.
-fn told(n: u64) -> crate::fixture::Draft {
+fn told(n: u64) -> Draft {
     let mut told = user("amy");
     told.updated_at = at(i64::try_from(n).expect("few commits"));
     let mut key = replay("key");
@@ -167,57 +193,46 @@ fn told(n: u64) -> crate::fixture::Draft {
 }
 
 pub fn a_load_never_sees_half_a_commit(store: &dyn Store) {
-    applied(store, [told(0)]);
-    while_writing(
-        || (1..=150).for_each(|n| applied(store, [told(n)])),
-        || {
-            let amy = load(store, "amy", &["key"], &[]);
-            let record = amy.user.expect("amy");
-            let n = u64::try_from(record.value.updated_at.seconds_since(at(0))).expect("a commit");
-            assert_eq!(record.version, version(n));
-            assert_eq!(amy.tokens, [issued(&n.to_string())]);
-            assert_eq!(
-                amy.replays[0].1.map(|key| key.request),
-                Some(digest(&n.to_string()))
-            );
-        },
-    );
+    while_writing(store, told, || {
+        let amy = load(store, "amy", &["key"], &[]);
+        let record = amy.user.expect("amy");
+        let n = u64::try_from(record.value.updated_at.seconds_since(at(0))).expect("a commit");
+        assert_eq!(record.version, version(n));
+        assert_eq!(amy.tokens, [issued(&n.to_string())]);
+        assert_eq!(
+            amy.replays[0].1.map(|key| key.request),
+            Some(digest(&n.to_string()))
+        );
+    });
 }
 
 pub fn a_listed_user_is_never_half_a_commit(store: &dyn Store) {
-    applied(store, [told(0)]);
-    while_writing(
-        || (1..=150).for_each(|n| applied(store, [told(n)])),
-        || {
-            let page = list(
-                store,
-                &Page {
-                    limit: 10,
-                    ..Page::default()
-                },
-            );
-            let n = page.users[0].user.updated_at.seconds_since(at(0));
-            assert_eq!(page.users[0].tokens, [issued(&n.to_string())]);
-        },
-    );
+    while_writing(store, told, || {
+        let page = list(
+            store,
+            &Page {
+                limit: 10,
+                ..Page::default()
+            },
+        );
+        let n = page.users[0].user.updated_at.seconds_since(at(0));
+        assert_eq!(page.users[0].tokens, [issued(&n.to_string())]);
+    });
 }
 
 pub fn a_found_token_and_its_user_are_of_one_instant(store: &dyn Store) {
     // The token's end and the user's `updated_at` are written together.
-    let told = |n: i64| {
+    let told = |n: u64| {
+        let n = i64::try_from(n).expect("few commits");
         let mut record = user("amy");
         record.updated_at = at(n);
-        let token = crate::fixture::until(issued("t"), at(n));
+        let token = until(issued("t"), at(n));
         writing("amy", Expect::Any, 1).user(record).token(token)
     };
-    applied(store, [told(0)]);
-    while_writing(
-        || (1..=150).for_each(|n| applied(store, [told(n)])),
-        || {
-            let found = find(store, "amy", &issued("t")).expect("the token");
-            assert_eq!(found.token.expires_at, found.user.updated_at);
-        },
-    );
+    while_writing(store, told, || {
+        let found = find(store, "amy", &issued("t")).expect("the token");
+        assert_eq!(found.token.expires_at, found.user.updated_at);
+    });
 }
 
 pub fn a_user_whose_tokens_are_replaced_is_never_seen_without_one(store: &dyn Store) {
@@ -227,15 +242,11 @@ pub fn a_user_whose_tokens_are_replaced_is_never_seen_without_one(store: &dyn St
             .user(user("amy"))
             .token(issued(&n.to_string()))
     };
-    applied(store, [erase_and_create(0)]);
-    while_writing(
-        || (1..=150).for_each(|n| applied(store, [erase_and_create(n)])),
-        || {
-            let amy = snapshot(store, "amy");
-            assert!(amy.user.is_some());
-            assert_eq!(amy.tokens.len(), 1);
-        },
-    );
+    while_writing(store, erase_and_create, || {
+        let amy = snapshot(store, "amy");
+        assert!(amy.user.is_some());
+        assert_eq!(amy.tokens.len(), 1);
+    });
 }
 
 pub fn what_was_applied_is_seen_by_the_next_load_of_every_thread(store: &dyn Store) {
@@ -307,17 +318,13 @@ pub fn what_a_load_has_shown_no_later_load_takes_back(store: &dyn Store) {
         let amy = snapshot(store, "amy").user.expect("amy");
         amy.value.updated_at.seconds_since(at(0))
     };
-    applied(store, [told(0)]);
-    let highest = std::sync::atomic::AtomicI64::new(0);
-    while_writing(
-        || (1..=150).for_each(|n| applied(store, [told(n)])),
-        || {
-            let before = highest.load(Ordering::SeqCst);
-            let seen = number_of(store);
-            assert!(seen >= before, "commit {before} was shown, then {seen}");
-            highest.fetch_max(seen, Ordering::SeqCst);
-        },
-    );
+    let highest = AtomicI64::new(0);
+    while_writing(store, told, || {
+        let before = highest.load(Ordering::SeqCst);
+        let seen = number_of(store);
+        assert!(seen >= before, "commit {before} was shown, then {seen}");
+        highest.fetch_max(seen, Ordering::SeqCst);
+    });
 }
 
 pub fn an_apply_that_began_after_a_load_returned_is_not_seen_by_it(store: &dyn Store) {
