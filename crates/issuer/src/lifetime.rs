@@ -25,7 +25,11 @@ impl Lifetime {
     /// # Errors
     /// [`LifetimeError`] outside 1 to 315,619,200 seconds.
     pub const fn from_seconds(seconds: i64) -> Result<Self, LifetimeError> {
-        if seconds < Self::MIN.0 || seconds > Self::MAX.0 { Err(LifetimeError) } else { Ok(Self(seconds)) }
+        if seconds < Self::MIN.0 || seconds > Self::MAX.0 {
+            Err(LifetimeError)
+        } else {
+            Ok(Self(seconds))
+        }
     }
 
     /// # Errors

@@ -29,7 +29,11 @@ impl Timestamp {
 
     /// The moment `seconds` after the epoch, or `None` outside the years 0000 to 9999.
     pub const fn from_unix(seconds: i64) -> Option<Self> {
-        if seconds < Self::MIN.0 || seconds > Self::MAX.0 { None } else { Some(Self(seconds)) }
+        if seconds < Self::MIN.0 || seconds > Self::MAX.0 {
+            None
+        } else {
+            Some(Self(seconds))
+        }
     }
 
     /// Reads an RFC 3339 date: `T` or `t`, `Z`, `z` or an offset. Fractions of a second are cut off.
