@@ -27,6 +27,7 @@
     reason = "to panic where a promise is broken is what this crate is for"
 )]
 
+pub mod agreement;
 pub mod broken;
 pub mod cases;
 pub mod fixture;

@@ -188,6 +188,7 @@ cases! {
         an_unclaimed_digest_that_another_user_holds_is_a_conflict
         an_unclaimed_digest_that_is_expired_in_another_hand_is_a_conflict
         an_unclaimed_digest_that_was_taken_earlier_in_the_slice_is_a_conflict
+        a_row_that_is_born_revoked_takes_a_digest_too
         a_claim_on_one_digest_covers_no_other
         a_digest_that_nobody_holds_needs_no_claim
         a_buried_digest_needs_no_claim
@@ -250,6 +251,8 @@ cases! {
         what_a_load_has_shown_no_later_load_takes_back
         an_apply_that_began_after_a_load_returned_is_not_seen_by_it
         everything_may_be_called_at_once;
+    agreement:
+        random_steps_leave_what_they_leave_in_the_reference;
 }
 
 cases! {

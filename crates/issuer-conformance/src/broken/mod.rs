@@ -10,6 +10,7 @@
 //! ```
 
 mod controls;
+mod digests;
 mod erasures;
 mod exports;
 mod outcomes;
@@ -44,6 +45,7 @@ pub struct BrokenStore {
 pub const BROKEN_STORES: &[&[BrokenStore]] = &[
     outcomes::STORES,
     rows::STORES,
+    digests::STORES,
     erasures::STORES,
     reads::STORES,
     stale::STORES,

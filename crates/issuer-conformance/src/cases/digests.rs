@@ -160,6 +160,13 @@ pub fn an_unclaimed_digest_that_was_taken_earlier_in_the_slice_is_a_conflict(sto
     assert_eq!(version_of(store, "bob"), None);
 }
 
+pub fn a_row_that_is_born_revoked_takes_a_digest_too(store: &dyn Store) {
+    // A digest has one row: it would stand in the place of another's live token.
+    applied(store, [creating("amy", 1).token(assigned("t"))]);
+    conflicts(store, creating("bob", 2).token(revoked(assigned("t"), at(1))));
+    assert_eq!(holder(store, "t"), Some(held_by("amy")));
+}
+
 pub fn a_claim_on_one_digest_covers_no_other(store: &dyn Store) {
     applied(store, [creating("amy", 1).token(assigned("t"))]);
     conflicts(

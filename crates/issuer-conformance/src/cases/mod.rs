@@ -4,6 +4,7 @@
 
 #![allow(missing_docs, reason = "the name of a case is its promise")]
 
+pub mod agreement;
 pub mod apply;
 pub mod control;
 pub mod digests;
