@@ -1,7 +1,7 @@
 //! Digests that do not move, and tombstones that do not last.
 
 use issuer::{
-    Timestamp,
+    Digest, Timestamp,
     state::{Change, Commit, Expect, Holder, TokenBody, Tombstone},
 };
 use issuer_store::{Lookup, MemoryStore, Outcome, Store, StoreError};
@@ -70,7 +70,7 @@ impl Fault for ForgetsTombstones {
 }
 
 /// The digest of which this row makes a token that is not revoked.
-fn live_digest(row: &Change) -> Option<issuer::Digest> {
+fn live_digest(row: &Change) -> Option<Digest> {
     match row {
         Change::PutToken(token) if token.revoked_at.is_none() => match token.body {
             TokenBody::Assigned(digest) => Some(digest),

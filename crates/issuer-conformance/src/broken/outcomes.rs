@@ -2,7 +2,10 @@
 
 use std::{thread, time::Duration};
 
-use issuer::state::{Change, Claim, Commit, Expect, Holder, TokenBody, Version};
+use issuer::{
+    Digest,
+    state::{Change, Claim, Commit, Expect, Holder, TokenBody, Version},
+};
 use issuer_store::{Lookup, MemoryStore, Outcome, Store, StoreError, StoreErrorKind};
 
 use super::{BrokenStore, Fault, broken};
@@ -112,7 +115,7 @@ fn version(good: &MemoryStore, commit: &Commit) -> Option<Version> {
     snapshot[0].user.as_ref().map(|user| user.version)
 }
 
-fn holder(good: &MemoryStore, digest: issuer::Digest, commit: &Commit) -> Option<Holder> {
+fn holder(good: &MemoryStore, digest: Digest, commit: &Commit) -> Option<Holder> {
     let lookup = Lookup {
         digests: &[digest],
         ..Lookup::user(&commit.user)
@@ -278,7 +281,7 @@ impl Fault for AtMostAHundred {
 }
 
 /// The commit with claims that hold, for the digests of these rows.
-fn claiming_what_is(good: &MemoryStore, commit: Commit, digests: Vec<issuer::Digest>) -> Commit {
+fn claiming_what_is(good: &MemoryStore, commit: Commit, digests: Vec<Digest>) -> Commit {
     let claims = digests
         .into_iter()
         .map(|digest| Claim {
@@ -289,7 +292,7 @@ fn claiming_what_is(good: &MemoryStore, commit: Commit, digests: Vec<issuer::Dig
     Commit { claims, ..commit }
 }
 
-fn assigned(commit: &Commit) -> Vec<issuer::Digest> {
+fn assigned(commit: &Commit) -> Vec<Digest> {
     let digest = |change: &Change| match change {
         Change::PutToken(token) => match token.body {
             TokenBody::Assigned(digest) => Some(digest),

@@ -4,7 +4,7 @@ use std::{sync::Arc, thread, time::Duration};
 
 use issuer::{
     Timestamp,
-    state::{Change, Commit, Expect, TokenBody, TokenRecord},
+    state::{Change, Commit, Expect, Snapshot, TokenBody, TokenRecord},
     user::UserId,
 };
 use issuer_store::{Lookup, MemoryStore, Outcome, Store, StoreError};
@@ -293,11 +293,7 @@ fn folded(id: &UserId) -> UserId {
 }
 
 impl Fault for FoldsCase {
-    fn load(
-        &self,
-        good: &MemoryStore,
-        lookups: &[Lookup<'_>],
-    ) -> Result<Vec<issuer::state::Snapshot>, StoreError> {
+    fn load(&self, good: &MemoryStore, lookups: &[Lookup<'_>]) -> Result<Vec<Snapshot>, StoreError> {
         let users: Vec<UserId> = lookups.iter().map(|lookup| folded(lookup.user)).collect();
         let lookups: Vec<_> = lookups
             .iter()

@@ -8,7 +8,7 @@ use std::{
 };
 
 use issuer::{
-    state::{Commit, Snapshot, TokenState},
+    state::{Commit, Snapshot, TokenState, UserRecord},
     user::UserId,
 };
 use issuer_store::{Lookup, MemoryStore, Outcome, Page, Store, StoreError, TokenRef, UserPage};
@@ -129,7 +129,7 @@ impl Fault for CachePerThread {
 
 #[derive(Default)]
 struct CachedUsers {
-    users: Mutex<BTreeMap<UserId, issuer::state::UserRecord>>,
+    users: Mutex<BTreeMap<UserId, UserRecord>>,
 }
 
 impl Fault for CachedUsers {

@@ -5,7 +5,8 @@ use issuer_store::{Outcome, Store};
 
 use crate::{
     fixture::{
-        assigned, at, creating, held_by, id, issued, replay, revoked, updating, user, version, writing,
+        Draft, assigned, at, creating, held_by, id, issued, replay, revoked, until, updating, user, version,
+        writing,
     },
     probe::{applied, apply, conflicts, export, find, holder, load, snapshot, sorted, tokens, version_of},
 };
@@ -172,7 +173,7 @@ pub fn nothing_of_a_conflict_is_written(store: &dyn Store) {
         [creating("amy", 1).token(issued("a")).token(assigned("hers"))],
     );
     let before = export(store, 100);
-    let rows = |draft: crate::fixture::Draft| {
+    let rows = |draft: Draft| {
         draft
             .user(UserRecord {
                 nickname: None,
@@ -248,7 +249,7 @@ pub fn changes_are_written_in_their_order(store: &dyn Store) {
 
 pub fn a_token_that_is_put_again_is_replaced(store: &dyn Store) {
     applied(store, [creating("amy", 1).token(issued("a")).token(issued("b"))]);
-    let longer = crate::fixture::until(issued("a"), at(7_200));
+    let longer = until(issued("a"), at(7_200));
     applied(store, [updating("amy", 1, 2).token(longer.clone())]);
     assert_eq!(tokens(store, "amy"), sorted(vec![longer, issued("b")]));
     assert_eq!(export(store, 100).len(), 3);

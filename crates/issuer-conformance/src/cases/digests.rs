@@ -1,5 +1,6 @@
 //! Assigned tokens: one row a digest, whoever holds it, and what a claim guards.
 
+use issuer::state::Holder;
 use issuer_store::{Outcome, Store};
 
 use crate::{
@@ -211,7 +212,7 @@ pub fn a_digest_moves_to_the_user_who_claims_it(store: &dyn Store) {
         store,
         [creating("amy", 1).token(expired.clone()).token(issued("a"))],
     );
-    let seen = issuer::state::Holder::Token {
+    let seen = Holder::Token {
         user: id("amy"),
         expires_at: at(-60),
     };

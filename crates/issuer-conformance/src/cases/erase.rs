@@ -5,14 +5,14 @@ use issuer_store::{ExportRow, Page, Store};
 
 use crate::{
     fixture::{
-        assigned, at, creating, dead_until, digest, id, issued, replay, revoked, updating, user, version,
-        writing,
+        Draft, assigned, at, creating, dead_until, digest, id, issued, replay, revoked, updating, user,
+        version, writing,
     },
-    probe::{applied, conflicts, export, find, holder, list, load, snapshot, tokens, version_of},
+    probe::{applied, conflicts, export, find, holder, list, load, snapshot, sorted, tokens, version_of},
 };
 
 /// A user with a row of every kind.
-fn full(name: &str, next: u64) -> crate::fixture::Draft {
+fn full(name: &str, next: u64) -> Draft {
     creating(name, next)
         .token(issued("a"))
         .token(revoked(issued("b"), at(1)))
@@ -121,10 +121,7 @@ pub fn an_erasure_spares_what_its_own_commit_puts_after_it(store: &dyn Store) {
     );
     let amy = load(store, "amy", &["key"], &[]);
     assert_eq!(amy.user.map(|user| user.version), Some(version(2)));
-    assert_eq!(
-        tokens(store, "amy"),
-        crate::probe::sorted(vec![issued("new"), assigned("c")])
-    );
+    assert_eq!(tokens(store, "amy"), sorted(vec![issued("new"), assigned("c")]));
     assert_eq!(amy.replays[0].1, Some(later));
     assert_eq!(find(store, "amy", &issued("a")), None);
 }

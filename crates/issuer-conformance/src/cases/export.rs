@@ -1,7 +1,10 @@
 //! Every row, once, whatever the size of the pages.
 
+use std::collections::BTreeMap;
+
 use issuer::{
-    state::{Change, Commit, Expect, TokenName, Tombstone},
+    Digest,
+    state::{Change, Commit, Expect, TokenName, Tombstone, Versioned},
     user::UserId,
 };
 use issuer_store::{Cursor, Export, ExportRow, MemoryStore, Outcome, Store, StoreError, StoreErrorKind};
@@ -36,8 +39,8 @@ fn eleven(store: &dyn Store) {
 pub(crate) enum Key {
     User(UserId),
     Token(UserId, TokenName),
-    Replay(UserId, issuer::Digest),
-    Tombstone(issuer::Digest),
+    Replay(UserId, Digest),
+    Tombstone(Digest),
 }
 
 pub(crate) fn key(row: &ExportRow) -> Key {
@@ -63,7 +66,7 @@ pub fn an_empty_store_exports_nothing(store: &dyn Store) {
 pub fn an_export_shows_every_row_as_it_went_in(store: &dyn Store) {
     eleven(store);
     let versioned = |name: &str, n| {
-        ExportRow::User(issuer::state::Versioned {
+        ExportRow::User(Versioned {
             version: version(n),
             value: user(name),
         })
@@ -265,7 +268,7 @@ pub fn an_export_makes_a_copy(store: &dyn Store) {
 
 /// Writes exported rows into an empty store, in their order, each in a commit of its own.
 fn copy(store: &dyn Store, rows: &[ExportRow]) {
-    let mut versions = std::collections::BTreeMap::new();
+    let mut versions = BTreeMap::new();
     for row in rows {
         let (user, change) = match row.clone() {
             ExportRow::User(user) => {

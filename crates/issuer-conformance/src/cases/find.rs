@@ -4,7 +4,7 @@ use issuer::state::UserRecord;
 use issuer_store::{Store, TokenRef};
 
 use crate::{
-    fixture::{assigned, at, creating, digest, id, issued, revoked, until, updating, user},
+    fixture::{assigned, at, creating, digest, id, issued, replay, revoked, until, updating, user},
     probe::{applied, find, jti, reference},
 };
 
@@ -54,9 +54,7 @@ pub fn an_issued_token_is_not_found_under_another_user(store: &dyn Store) {
 pub fn an_idempotency_key_is_no_token(store: &dyn Store) {
     applied(
         store,
-        [creating("amy", 1)
-            .replay(crate::fixture::replay("a"))
-            .tombstone("b", at(9))],
+        [creating("amy", 1).replay(replay("a")).tombstone("b", at(9))],
     );
     assert_eq!(find(store, "amy", &assigned("a")), None);
     assert_eq!(find(store, "amy", &assigned("b")), None);

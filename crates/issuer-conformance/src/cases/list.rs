@@ -1,6 +1,6 @@
 //! Users in the order of the bytes of their ids.
 
-use issuer::user::UserId;
+use issuer::{state::Expect, user::UserId};
 use issuer_store::{Page, Store};
 
 use crate::{
@@ -211,7 +211,7 @@ pub fn the_count_follows_what_is_created_and_erased(store: &dyn Store) {
     assert_eq!(count(), Some(2));
     applied(
         store,
-        [writing("nobody", issuer::state::Expect::Absent, 6).tombstone("t", at(9))],
+        [writing("nobody", Expect::Absent, 6).tombstone("t", at(9))],
     );
     assert_eq!(count(), Some(2));
     applied(store, [creating("a", 7)]);

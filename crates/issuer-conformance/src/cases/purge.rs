@@ -8,7 +8,7 @@ use crate::{
         assigned, at, creating, dead_until, digest, held_by, issued, replay, revoked, until, updating, user,
         version,
     },
-    probe::{applied, export, find, holder, load, snapshot, tokens, version_of},
+    probe::{applied, export, find, holder, load, snapshot, sorted, tokens, version_of},
 };
 
 fn purge(store: &dyn Store, dead_before: Timestamp, limit: usize) -> usize {
@@ -47,10 +47,7 @@ pub fn a_purge_takes_what_died_by_then_and_spares_the_rest(store: &dyn Store) {
         &["old", "new"],
         &["expired", "alive", "over", "not over"],
     );
-    let names: Vec<_> = crate::probe::sorted(amy.tokens)
-        .iter()
-        .map(TokenRecord::name)
-        .collect();
+    let names: Vec<_> = sorted(amy.tokens).iter().map(TokenRecord::name).collect();
     let mut left = vec![issued("alive").name(), assigned("alive").name()];
     left.sort_unstable();
     assert_eq!(names, left);

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use issuer::{
     KeyFingerprint, Timestamp, TokenId,
-    state::{Expect, IssuedToken, Replay, TokenBody, TokenMode, TokenRecord, UserRecord, Version},
+    state::{Commit, Expect, IssuedToken, Replay, TokenBody, TokenMode, TokenRecord, UserRecord, Version},
     user::{AvatarUrl, Nickname, UserId},
 };
-use issuer_store::{ExportRow, Page, Store};
+use issuer_store::{ExportRow, Outcome, Page, Store};
 
 use crate::{
     fixture::{creating, dead_until, digest, id, issued, user, writing},
@@ -203,12 +203,9 @@ pub fn every_byte_of_an_id_counts(store: &dyn Store) {
 
 pub fn every_byte_of_a_version_counts(store: &dyn Store) {
     for bytes in [[0; 16], [0xff; 16], first_bit(), last_bit()] {
-        let mut commit: issuer::state::Commit = writing("amy", Expect::Any, 0).user(user("amy")).into();
+        let mut commit: Commit = writing("amy", Expect::Any, 0).user(user("amy")).into();
         commit.next = Version::from_bytes(bytes);
-        assert_eq!(
-            store.apply(&[commit]).expect("apply"),
-            [issuer_store::Outcome::Applied]
-        );
+        assert_eq!(store.apply(&[commit]).expect("apply"), [Outcome::Applied]);
         assert_eq!(version_of(store, "amy"), Some(Version::from_bytes(bytes)));
     }
 }

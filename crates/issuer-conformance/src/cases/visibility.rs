@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use issuer::state::{Expect, UserRecord};
+use issuer::state::{Control, Expect, UserRecord, Versioned};
 use issuer_store::{Outcome, Page, Store};
 
 use crate::{
@@ -88,9 +88,9 @@ pub fn of_many_who_claim_one_digest_one_wins(store: &dyn Store) {
 
 pub fn of_many_who_create_the_control_record_one_wins(store: &dyn Store) {
     let outcomes = race(|n| {
-        let next = issuer::state::Versioned {
+        let next = Versioned {
             version: version(n),
-            value: issuer::state::Control::default(),
+            value: Control::default(),
         };
         vec![store.set_control(Expect::Absent, &next).expect("set_control")]
     });
