@@ -47,14 +47,24 @@ impl DatabaseFile {
                 "cannot be written; give this process the right to, on the file and on its folder",
             ));
         }
+        harden(&connection, self.busy_timeout)?;
         set(&connection, "wal_autocheckpoint", CHECKPOINT_AT_PAGES)?;
         set(&connection, "journal_size_limit", LOG_BYTES_KEPT)?;
         set(&connection, "cache_size", -WRITER_CACHE_KIB)?;
+        // By now the first page was read; its "file format write version" says the same in another way
+        // (`fileformat2.html`, section 1.3.3).
+        if connection.is_readonly("main")? {
+            return Err(Fault::refused(
+                StoreErrorKind::Damaged,
+                "says that it is of a kind that may only be read, which this library never makes; restore a backup",
+            ));
+        }
         Ok(connection)
     }
 
     pub(crate) fn connect_reader(&self) -> Result<Connection> {
         let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        harden(&connection, self.busy_timeout)?;
         set(&connection, "query_only", 1)?;
         Ok(connection)
     }
@@ -63,9 +73,7 @@ impl DatabaseFile {
         check_library()?;
         // Each connection is used by one thread at a time, so that its own mutex is of no use.
         let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
-        harden(&connection, self.busy_timeout)?;
-        Ok(connection)
+        Ok(Connection::open_with_flags(&self.path, flags)?)
     }
 
     /// Copies what the log holds into the database, as far as nobody is in the way, and waits for nobody.

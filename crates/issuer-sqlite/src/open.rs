@@ -79,11 +79,13 @@ impl Default for SqliteOptions {
     }
 }
 
+/// Bytes of the smallest page, and so of the smallest database (`fileformat2.html`, section 1.3.2).
+const SMALLEST_PAGE_BYTES: u64 = 512;
+
 fn open(file: &DatabaseFile, readers: NonZeroUsize) -> Result<SqliteStore> {
     create_if_absent(&file.path)?;
-    let mut connection = file
-        .connect_writer()
-        .map_err(|fault| explain(fault, &file.path))?;
+    check_file(&file.path)?;
+    let mut connection = file.connect_writer()?;
     // First of all: the file of another application stays as it is.
     schema::identify(&connection)?;
     use_write_ahead_log(&connection, file.busy_timeout)?;
@@ -129,13 +131,21 @@ fn sync_folder_of(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What SQLite calls "cannot open" in one word has several reasons.
-fn explain(fault: Fault, path: &Path) -> Fault {
-    match fs::metadata(path) {
-        Ok(found) if !found.is_file() => {
-            Fault::refused(StoreErrorKind::Foreign, "is not a file; name a file")
-        }
-        Err(error) => error.into(),
-        Ok(_) => fault,
+/// Refuses what SQLite would not: it takes a file that is shorter than any page for an empty one, and would
+/// write over it.
+fn check_file(path: &Path) -> Result<()> {
+    let found = fs::metadata(path)?;
+    if !found.is_file() {
+        return Err(Fault::refused(
+            StoreErrorKind::Foreign,
+            "is not a file; name a file",
+        ));
     }
+    if (1..SMALLEST_PAGE_BYTES).contains(&found.len()) {
+        return Err(Fault::refused(
+            StoreErrorKind::Foreign,
+            "is no SQLite database; name another file",
+        ));
+    }
+    Ok(())
 }

@@ -1,5 +1,11 @@
 //! The contract of storage, all of it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
 use issuer_conformance::Subject;
 use issuer_sqlite::SqliteStore;
 
