@@ -56,6 +56,8 @@ mod error;
 mod export;
 mod load;
 mod open;
+#[cfg(test)]
+mod plans;
 mod purge;
 mod readers;
 mod row;

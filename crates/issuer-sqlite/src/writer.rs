@@ -138,3 +138,123 @@ fn is_suspect(kind: StoreErrorKind) -> bool {
         StoreErrorKind::Busy | StoreErrorKind::Full | StoreErrorKind::Invalid | StoreErrorKind::Newer
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use issuer_conformance::{
+        fixture::{creating, issued},
+        probe::{applied, snapshot},
+    };
+    use issuer_store::{Effect, Store};
+
+    use super::*;
+    use crate::SqliteStore;
+
+    fn store() -> (SqliteStore, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        (SqliteStore::open(folder.path().join("users.db")).unwrap(), folder)
+    }
+
+    /// Counts commits as another process sees them.
+    fn watch(store: &SqliteStore) -> impl Fn() -> i64 {
+        let watcher = store.file.connect_reader().unwrap();
+        move || {
+            watcher
+                .pragma_query_value(None, "data_version", |row| row.get(0))
+                .unwrap()
+        }
+    }
+
+    /// Makes the next commit fail as such, with all its rows written: a reference to nowhere, checked last.
+    fn fail_in_commit(connection: &Connection) -> Result<()> {
+        connection.pragma_update(None, "defer_foreign_keys", 1)?;
+        connection.execute(
+            "INSERT INTO replays VALUES (99, zeroblob(32), zeroblob(32), zeroblob(16), 0)",
+            [],
+        )?;
+        Ok(())
+    }
+
+    #[test]
+    fn a_commit_that_failed_is_overwritten_before_anything_is_read() {
+        let (store, _folder) = store();
+        let changes = watch(&store);
+        let before = changes();
+        let error = store.writer.write(fail_in_commit).unwrap_err();
+        assert_eq!(error.effect(), Effect::Unknown);
+        assert_ne!(changes(), before, "something else was committed in its place");
+        assert!(!store.writer.unsettled.load(Ordering::SeqCst));
+        applied(&store, [creating("amy", 1)]);
+    }
+
+    #[test]
+    fn as_long_as_a_failed_commit_cannot_be_overwritten_nothing_is_read_or_written() {
+        let (store, folder) = store();
+        applied(&store, [creating("amy", 1)]);
+        store.writer.unsettled.store(true, Ordering::SeqCst);
+        *store.writer.lock() = None;
+        let (here, away) = (folder.path().join("users.db"), folder.path().join("away.db"));
+        std::fs::rename(&here, &away).unwrap();
+        assert!(store.control().is_err());
+        assert!(store.apply(&[creating("bob", 2).into()]).is_err());
+        std::fs::rename(&away, &here).unwrap();
+        assert!(snapshot(&store, "amy").user.is_some());
+        applied(&store, [creating("bob", 2)]);
+    }
+
+    #[test]
+    fn a_full_disk_leaves_nothing_and_hinders_no_read() {
+        let (store, _folder) = store();
+        applied(&store, [creating("amy", 1)]);
+        let limit = |pages: i64| {
+            let writer = store.writer.lock();
+            writer
+                .as_ref()
+                .unwrap()
+                .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+                .unwrap();
+        };
+        limit(1);
+        let bob = (0..1_000).fold(creating("bob", 2), |draft, n| {
+            draft.token(issued(&format!("{n}")))
+        });
+        let error = store
+            .apply(&[creating("cyd", 3).into(), bob.clone().into()])
+            .unwrap_err();
+        assert_eq!(
+            (error.kind(), error.effect()),
+            (StoreErrorKind::Full, Effect::None)
+        );
+        assert!(error.to_string().contains("no space left"), "{error}");
+        assert!(snapshot(&store, "amy").user.is_some());
+        assert!(snapshot(&store, "cyd").user.is_none());
+        limit(1_000_000);
+        applied(&store, [creating("cyd", 3), bob]);
+    }
+
+    #[test]
+    fn a_panic_in_a_write_leaves_nothing_and_hinders_nobody() {
+        let (store, _folder) = store();
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            store.writer.write(|connection| -> Result<()> {
+                connection.execute("INSERT INTO users (id) VALUES ('half')", [])?;
+                panic!("half-way");
+            })
+        }));
+        assert!(panicked.is_err());
+        applied(&store, [creating("half", 1)]);
+    }
+
+    #[test]
+    fn a_transaction_that_was_left_open_is_given_up() {
+        let (store, _folder) = store();
+        store
+            .writer
+            .lock()
+            .as_ref()
+            .unwrap()
+            .execute_batch("BEGIN IMMEDIATE")
+            .unwrap();
+        applied(&store, [creating("amy", 1)]);
+    }
+}

@@ -1,0 +1,79 @@
+//! How SQLite carries the statements out: none may read a table from end to end.
+
+use rusqlite::Connection;
+
+use crate::{apply, export, load, purge, schema};
+
+/// What SQLite says it does for this statement, a line a step.
+fn plan(connection: &Connection, sql: &str) -> String {
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let nothing = vec![rusqlite::types::Null; statement.parameter_count()];
+    let lines = statement
+        .query_map(rusqlite::params_from_iter(nothing), |row| row.get::<_, String>(3))
+        .unwrap();
+    lines.map(Result::unwrap).collect::<Vec<_>>().join("\n")
+}
+
+fn tables() -> Connection {
+    let mut connection = Connection::open_in_memory().unwrap();
+    schema::migrate(&mut connection).unwrap();
+    connection
+}
+
+#[test]
+fn no_statement_scans_or_sorts() {
+    let connection = tables();
+    let statements = [
+        load::USER,
+        load::UNREVOKED_ISSUED,
+        load::UNREVOKED_ASSIGNED,
+        load::REPLAY,
+        load::HOLDING_TOKEN,
+        load::TOMBSTONE,
+        load::FIND_ISSUED,
+        load::FIND_ASSIGNED,
+        load::LIST,
+        apply::VERSION,
+        apply::UPDATE_USER,
+        apply::UPDATE_VERSION,
+        apply::ERASE,
+        export::USERS,
+        export::ISSUED,
+        export::ASSIGNED,
+        export::REPLAYS,
+        export::TOMBSTONES,
+    ];
+    for sql in statements.into_iter().chain(purge::SWEEPS) {
+        let plan = plan(&connection, sql);
+        assert!(!plan.contains("SCAN"), "{sql}\n{plan}");
+        assert!(!plan.contains("B-TREE"), "{sql}\n{plan}");
+    }
+}
+
+#[test]
+fn a_load_seeks_the_tokens_that_are_not_revoked() {
+    let connection = tables();
+    for sql in [load::UNREVOKED_ISSUED, load::UNREVOKED_ASSIGNED] {
+        let plan = plan(&connection, sql);
+        assert!(plan.contains("_by_owner (owner=? AND revoked_at=?)"), "{plan}");
+    }
+}
+
+#[test]
+fn a_purge_seeks_the_dead() {
+    let connection = tables();
+    for sql in purge::SWEEPS {
+        let plan = plan(&connection, sql);
+        assert!(plan.contains("_by_death ("), "{plan}");
+    }
+}
+
+#[test]
+fn an_erasure_seeks_the_rows_of_its_user() {
+    // A cascade is the statement `DELETE FROM child WHERE owner = ?`, which no plan shows.
+    let connection = tables();
+    for table in ["issued_tokens", "assigned_tokens", "replays"] {
+        let plan = plan(&connection, &format!("DELETE FROM {table} WHERE owner = ?1"));
+        assert!(plan.contains("(owner=?)"), "{plan}");
+    }
+}

@@ -1,0 +1,269 @@
+//! Several processes on one file, and one that is killed.
+//!
+//! A test starts its own program again: with a path in the environment, the ignored test that it names does
+//! the work of a child.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+use std::{
+    env,
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use issuer::state::Expect;
+use issuer_conformance::{
+    fixture::{creating, id, issued, user, version, writing},
+    probe::{applied, snapshot},
+};
+use issuer_sqlite::SqliteStore;
+use issuer_store::{Effect, Lookup, Outcome, Store, StoreErrorKind};
+use rusqlite::Connection;
+
+const PATH: &str = "ISSUER_SQLITE_TEST_PATH";
+const NUMBER: &str = "ISSUER_SQLITE_TEST_NUMBER";
+
+/// This program again, to run the test `work` in the store at `path`.
+fn child(work: &str, path: &Path, number: u64) -> Child {
+    let mut command = Command::new(env::current_exe().unwrap());
+    start(
+        command.args([work, "--exact", "--ignored", "--nocapture"]),
+        path,
+        number,
+    )
+}
+
+fn start(command: &mut Command, path: &Path, number: u64) -> Child {
+    command
+        .env(PATH, path)
+        .env(NUMBER, number.to_string())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits for a child, whose work must have succeeded, and returns what it printed.
+fn finish(child: Child) -> String {
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What a child was told; nothing where somebody runs the ignored tests by hand.
+fn told() -> Option<(PathBuf, u64)> {
+    Some((env::var_os(PATH)?.into(), env::var(NUMBER).ok()?.parse().ok()?))
+}
+
+#[test]
+fn many_processes_may_make_one_file_and_none_loses_a_commit() {
+    const PROCESSES: u64 = 4;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.db");
+    let children: Vec<Child> = (0..PROCESSES).map(|n| child("work_count", &path, n)).collect();
+    for child in children {
+        finish(child);
+    }
+    let store = SqliteStore::open(&path).unwrap();
+    let counter = snapshot(&store, "counter").user.unwrap().value;
+    let expected = format!("{}", PROCESSES * COUNTS);
+    assert_eq!(counter.nickname.unwrap().as_str(), expected);
+}
+
+const COUNTS: u64 = 50;
+
+/// Adds to a counter that others add to as well: load, decide, apply, and again on a conflict.
+#[test]
+#[ignore = "the work of a child process"]
+fn work_count() {
+    let Some((path, process)) = told() else { return };
+    let store = SqliteStore::open(path).unwrap();
+    for count in 0..COUNTS {
+        loop {
+            let found = snapshot(&store, "counter").user;
+            let expect = found
+                .as_ref()
+                .map_or(Expect::Absent, |found| Expect::Version(found.version));
+            let mut counter = user("counter");
+            let next = found.map_or(1, |found| {
+                found.value.nickname.unwrap().as_str().parse::<u64>().unwrap() + 1
+            });
+            counter.nickname = Some(issuer::user::Nickname::parse(&next.to_string()).unwrap());
+            let draft = writing("counter", expect, process * COUNTS + count).user(counter);
+            if store.apply(&[draft.into()]).unwrap() == [Outcome::Applied] {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_acknowledged_before_a_kill_is_there_once_and_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.db");
+    for round in 0..10 {
+        let mut writer = child("work_until_killed", &path, round);
+        let mut acknowledged = None;
+        let lines = BufReader::new(writer.stdout.take().unwrap()).lines();
+        for line in lines
+            .map(Result::unwrap)
+            .filter(|line| line.starts_with("applied "))
+            .take(20)
+        {
+            acknowledged = Some(line.strip_prefix("applied ").unwrap().parse::<u64>().unwrap());
+        }
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+        let store = SqliteStore::open(&path).unwrap();
+        for number in 0..=acknowledged.unwrap() {
+            let found = snapshot(&store, &name(round, number));
+            assert_eq!(found.user.unwrap().version, version(number));
+            assert_eq!(found.tokens, [issued(&name(round, number))]);
+        }
+    }
+    let integrity: String = Connection::open(&path)
+        .unwrap()
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(integrity, "ok");
+}
+
+fn name(round: u64, number: u64) -> String {
+    format!("user {round}.{number}")
+}
+
+#[test]
+#[ignore = "the work of a child process"]
+fn work_until_killed() {
+    let Some((path, round)) = told() else { return };
+    let store = SqliteStore::open(path).unwrap();
+    for number in 0.. {
+        let name = name(round, number);
+        applied(&store, [creating(&name, number).token(issued(&name))]);
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "applied {number}").unwrap();
+        out.flush().unwrap();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_write_that_the_system_refuses_is_there_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.db");
+    drop(SqliteStore::open(&path).unwrap());
+    // No file may grow past 400 KiB, and the log is the first that wants to.
+    let mut limited = Command::new("bash");
+    limited.args([
+        "-c",
+        "trap '' XFSZ; ulimit -f 400; exec \"$0\" work_until_refused --exact --ignored --nocapture",
+    ]);
+    let printed = finish(start(limited.arg(env::current_exe().unwrap()), &path, 0));
+    let line = printed
+        .lines()
+        .find_map(|line| line.strip_prefix("refused "))
+        .expect("a refusal");
+    let refused: u64 = line.parse().unwrap();
+    assert!(refused > 0, "some were applied");
+    let store = SqliteStore::open(&path).unwrap();
+    for number in 0..refused {
+        assert_eq!(
+            snapshot(&store, &name(0, number)).tokens,
+            [issued(&name(0, number))]
+        );
+    }
+    let last = snapshot(&store, &name(0, refused));
+    assert!(last.user.is_none() || last.tokens == [issued(&name(0, refused))]);
+    applied(&store, [writing("amy", Expect::Any, 1).user(user("amy"))]);
+}
+
+#[test]
+#[ignore = "the work of a child process"]
+fn work_until_refused() {
+    let Some((path, round)) = told() else { return };
+    let store = SqliteStore::open(path).unwrap();
+    for number in 0..10_000 {
+        let name = name(round, number);
+        match store.apply(&[creating(&name, number).token(issued(&name)).into()]) {
+            Ok(outcomes) => assert_eq!(outcomes, [Outcome::Applied]),
+            Err(error) => {
+                assert!(
+                    matches!(error.kind(), StoreErrorKind::Io | StoreErrorKind::Full),
+                    "{error:?}"
+                );
+                let lookup = id(&name);
+                if let Ok(found) = store.load(&[Lookup::user(&lookup)]) {
+                    let there = found.iter().any(|snapshot| snapshot.user.is_some());
+                    assert!(!there || error.effect() == Effect::Unknown, "{error:?}");
+                }
+                println!("\nrefused {number}");
+                return;
+            }
+        }
+    }
+    panic!("nothing was refused");
+}
+
+/// Root may write whatever the modes say, so that another user does the work.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_or_folder_without_the_right_to_write_is_named_as_the_reason() {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    let folder = tempfile::tempdir().unwrap();
+    let allow = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let path = folder.path().join("users.db");
+    drop(SqliteStore::open(&path).unwrap());
+    allow(folder.path(), 0o755);
+    // Where another user can reach it.
+    let program = folder.path().join("program");
+    fs::copy(env::current_exe().unwrap(), &program).unwrap();
+    allow(&program, 0o755);
+    let nobody = |path: &Path| {
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .arg(&program);
+        command.args(["work_refused_open", "--exact", "--ignored", "--nocapture"]);
+        finish(start(&mut command, path, 0))
+    };
+    let may_change_user = Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "true"])
+        .status();
+    if !may_change_user.is_ok_and(|status| status.success()) {
+        println!("skipped: only root can become another user");
+        return;
+    }
+    for (mode, path) in [
+        (0o444, path.clone()),
+        (0o000, path.clone()),
+        (0o644, folder.path().join("new.db")),
+    ] {
+        if path.exists() {
+            allow(&path, mode);
+        }
+        let printed = nobody(&path);
+        let line = printed
+            .lines()
+            .find_map(|line| line.strip_prefix("refused "))
+            .expect("a refusal");
+        assert!(
+            line.starts_with("Permission") && line.contains(path.to_str().unwrap()),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "the work of a child process"]
+fn work_refused_open() {
+    let Some((path, _)) = told() else { return };
+    let error = SqliteStore::open(path).unwrap_err();
+    println!("\nrefused {:?}: {error}", error.kind());
+}
