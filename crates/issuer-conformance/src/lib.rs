@@ -15,8 +15,38 @@
 //! [`durable_suite!`] beside: what was applied is there when the store is opened again. [`shared_suite!`] is
 //! for stores that several processes may open at a time.
 //!
+//! ```
+//! mod conformance {
+//!     use issuer_conformance::Subject;
+//!     # use issuer_store::MemoryStore;
+//!     # struct TempDir; // as in the crate `tempfile`
+//!     # impl TempDir { fn new() -> Self { Self } }
+//!     # fn open(_: &TempDir) -> std::sync::Arc<MemoryStore> { Default::default() }
+//!
+//!     fn fresh() -> Subject {
+//!         let dir = TempDir::new();
+//!         Subject::guarded(open(&dir), dir)
+//!     }
+//!
+//!     fn place() -> impl Fn() -> std::sync::Arc<MemoryStore> {
+//!         let dir = TempDir::new();
+//!         move || open(&dir)
+//!     }
+//!
+//!     issuer_conformance::suite!(fresh);
+//!     issuer_conformance::durable_suite!(place);
+//!     issuer_conformance::shared_suite!(place);
+//! }
+//! ```
+//!
+//! # What is not checked
+//! What it costs, that a read never waits for a write, and what a power cut or a failing disk leaves: those
+//! need a clock, a profiler or a file system that lies, and belong to the backend's own tests.
+//!
+//! # More
 //! Whoever wants the cases as data finds them in [`CASES`]; each is a plain function over `&dyn Store`, in the
-//! module of the clause of the contract that it belongs to, and its name is the promise.
+//! module of the clause of the contract that it belongs to, and its name is the promise. [`broken`] has stores
+//! that the cases must reject, [`agreement`] random steps beside the reference.
 
 #![allow(
     clippy::unwrap_used,
