@@ -86,9 +86,12 @@ pub trait Store: Send + Sync {
     /// slice wrote in place: the user's record is as [`Commit::expect`] says, and each digest of
     /// [`Commit::claims`] has the very holder that the claim names. Then its changes are written in their
     /// order, and the user's record, if there is one afterwards, has the version [`Commit::next`].
-    /// Otherwise, or if a row would take a digest that it does not claim and another user's token that is
-    /// not revoked holds, nothing of it is written and its outcome is [`Outcome::Conflict`], which is no
-    /// error and does not touch the others.
+    /// Otherwise, or if a token, revoked or not, would take a digest that it does not claim and another user's
+    /// token that is not revoked holds, nothing of it is written and its outcome is [`Outcome::Conflict`],
+    /// which is no error and does not touch the others.
+    ///
+    /// Whoever decides sees to it that no commit leaves tokens or idempotency records without their user;
+    /// what becomes of such rows is the store's own matter.
     ///
     /// # Errors
     /// [`StoreError`] where not all of it could be made durable. With [`Effect::None`](crate::Effect::None)
