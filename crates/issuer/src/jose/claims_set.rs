@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::{
-    VerifyError, as_written,
+    VerifyError,
     members::{Others, Text, once},
 };
 use crate::{Timestamp, TokenId};
@@ -30,17 +30,8 @@ pub(super) enum Audience<'de> {
 }
 
 impl<'de> ClaimsSet<'de> {
-    pub(super) fn parse(payload: &'de [u8]) -> Result<Self, VerifyError> {
-        // Checked as a whole: the JSON parser does not look at what it skips.
-        let json = std::str::from_utf8(payload).map_err(|_| VerifyError::Claims)?;
-        match as_written::read(json) {
-            Some(claims) => Ok(claims),
-            None => Self::parse_any(json),
-        }
-    }
-
     /// The strict way. Claims that are as [`Claims`](super::Claims) writes them read the same here, but slower.
-    pub(super) fn parse_any(json: &'de str) -> Result<Self, VerifyError> {
+    pub(super) fn parse(json: &'de str) -> Result<Self, VerifyError> {
         serde_json::from_str(json).map_err(|_| VerifyError::Claims)
     }
 }
