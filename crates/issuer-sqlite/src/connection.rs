@@ -7,7 +7,7 @@ use std::{
 };
 
 use issuer_store::StoreErrorKind;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use crate::error::{Fault, Result};
 
@@ -21,6 +21,9 @@ const CHECKPOINT_AT_PAGES: i64 = 4_096;
 
 /// What the log is cut to once all of it was copied, after some long read had let it grow.
 const LOG_BYTES_KEPT: i64 = 64 << 20;
+
+/// KiB that a reader keeps in memory, until the next commit makes it read all of that again.
+const READER_CACHE_KIB: i64 = 8 << 10;
 
 /// KiB that the writer keeps in memory: the inner pages of the trees of some million users.
 const WRITER_CACHE_KIB: i64 = 32 << 10;
@@ -66,6 +69,7 @@ impl DatabaseFile {
         let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         harden(&connection, self.busy_timeout)?;
         set(&connection, "query_only", 1)?;
+        set(&connection, "cache_size", -READER_CACHE_KIB)?;
         Ok(connection)
     }
 
@@ -125,6 +129,10 @@ fn harden(connection: &Connection, busy_timeout: Duration) -> Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     if !connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)? {
         return Err(unset("SQLITE_DBCONFIG_DEFENSIVE"));
+    }
+    // The query planner stability guarantee: without it, some statements are planned anew for every use.
+    if !connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)? {
+        return Err(unset("SQLITE_DBCONFIG_ENABLE_QPSG"));
     }
     // `security.html`, "Untrusted SQLite database files".
     set(connection, "trusted_schema", 0)?;
@@ -189,13 +197,15 @@ fn retry_while_busy<T>(patience: Duration, attempt: impl Fn() -> Result<T>) -> R
 }
 
 /// Reads as of one instant: the snapshot that the first statement sees is what all of them see.
+///
+/// After an error or a panic the transaction is still open: the connection is of no further use.
 pub(crate) fn at_one_instant<T>(
     connection: &Connection,
     read: impl FnOnce(&Connection) -> Result<T>,
 ) -> Result<T> {
-    let transaction = rusqlite::Transaction::new_unchecked(connection, TransactionBehavior::Deferred)?;
-    let found = read(&transaction)?;
-    transaction.finish()?;
+    connection.prepare_cached("BEGIN")?.execute([])?;
+    let found = read(connection)?;
+    connection.prepare_cached("COMMIT")?.execute([])?;
     Ok(found)
 }
 

@@ -49,7 +49,7 @@ impl SqliteOptions {
     }
 
     /// How many reads run at the same time; one more waits for one of them. By default as many as the
-    /// machine has processors, but 2 to 16. Each has a file handle or two and up to 2 MiB of cache.
+    /// machine has processors, but 2 to 16. Each has three file handles and up to 8 MiB of cache.
     pub const fn readers(self, readers: NonZeroUsize) -> Self {
         Self { readers, ..self }
     }
@@ -122,13 +122,13 @@ fn create_if_absent(path: &Path) -> Result<()> {
     }
 }
 
-/// Makes the name of a new file as durable as its content will be.
+/// Makes the name of a new file as durable as its content will be. Elsewhere than on Unix a folder cannot be
+/// synced.
 fn sync_folder_of(path: &Path) -> Result<()> {
-    #[cfg(unix)]
-    if let Some(folder) = path.parent() {
-        fs::File::open(folder)?.sync_all()?;
+    match path.parent() {
+        Some(folder) if cfg!(unix) => Ok(fs::File::open(folder)?.sync_all()?),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Refuses what SQLite would not: it takes a file that is shorter than any page for an empty one, and would

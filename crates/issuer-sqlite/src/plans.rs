@@ -14,15 +14,7 @@ fn plan(connection: &Connection, sql: &str) -> String {
     lines.map(Result::unwrap).collect::<Vec<_>>().join("\n")
 }
 
-fn tables() -> Connection {
-    let mut connection = Connection::open_in_memory().unwrap();
-    schema::migrate(&mut connection).unwrap();
-    connection
-}
-
-#[test]
-fn no_statement_scans_or_sorts() {
-    let connection = tables();
+fn hot_statements() -> impl Iterator<Item = &'static str> {
     let statements = [
         load::USER,
         load::UNREVOKED_ISSUED,
@@ -43,7 +35,19 @@ fn no_statement_scans_or_sorts() {
         export::REPLAYS,
         export::TOMBSTONES,
     ];
-    for sql in statements.into_iter().chain(purge::SWEEPS) {
+    statements.into_iter().chain(purge::SWEEPS)
+}
+
+fn tables() -> Connection {
+    let mut connection = Connection::open_in_memory().unwrap();
+    schema::migrate(&mut connection).unwrap();
+    connection
+}
+
+#[test]
+fn no_statement_scans_or_sorts() {
+    let connection = tables();
+    for sql in hot_statements() {
         let plan = plan(&connection, sql);
         assert!(!plan.contains("SCAN"), "{sql}\n{plan}");
         assert!(!plan.contains("B-TREE"), "{sql}\n{plan}");
@@ -75,5 +79,27 @@ fn an_erasure_seeks_the_rows_of_its_user() {
     for table in ["issued_tokens", "assigned_tokens", "replays"] {
         let plan = plan(&connection, &format!("DELETE FROM {table} WHERE owner = ?1"));
         assert!(plan.contains("(owner=?)"), "{plan}");
+    }
+}
+
+#[test]
+fn no_statement_is_planned_anew_for_every_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = crate::SqliteStore::open(folder.path().join("users.db")).unwrap();
+    let connection = store.file.connect_writer().unwrap();
+    for sql in hot_statements() {
+        for _ in 0..3 {
+            let mut statement = connection.prepare_cached(sql).unwrap();
+            let nothing = vec![rusqlite::types::Null; statement.parameter_count()];
+            // What a statement makes of NULLs is not the point here.
+            let _ = statement
+                .query(rusqlite::params_from_iter(nothing))
+                .map(|mut rows| rows.next().map(drop));
+            assert_eq!(
+                statement.get_status(rusqlite::StatementStatus::RePrepare),
+                0,
+                "{sql}"
+            );
+        }
     }
 }

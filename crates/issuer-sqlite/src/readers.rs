@@ -13,9 +13,15 @@ use crate::{connection::DatabaseFile, error::Result};
 /// mode readers and the writer do not block each other (`wal.html`, section 2.2).
 pub(crate) struct Readers {
     file: DatabaseFile,
-    /// Those that nobody uses; `None` stands for one that was given up and is opened again when needed.
-    idle: Mutex<Vec<Option<Connection>>>,
+    pool: Mutex<Pool>,
     returned: Condvar,
+}
+
+struct Pool {
+    /// Those that nobody uses; `None` stands for one that was given up and is opened again when needed.
+    idle: Vec<Option<Connection>>,
+    /// How many reads wait for one: to wake nobody costs a system call, too.
+    waiting: usize,
 }
 
 impl Readers {
@@ -23,7 +29,10 @@ impl Readers {
         let connections = (0..count.get()).map(|_| file.connect_reader().map(Some));
         Ok(Self {
             file: file.clone(),
-            idle: Mutex::new(connections.collect::<Result<_>>()?),
+            pool: Mutex::new(Pool {
+                idle: connections.collect::<Result<_>>()?,
+                waiting: 0,
+            }),
             returned: Condvar::new(),
         })
     }
@@ -44,20 +53,20 @@ impl Readers {
     }
 
     fn take(&self) -> Option<Connection> {
-        let mut idle = self.lock();
+        let mut pool = self.lock();
         loop {
-            match idle.pop() {
-                Some(place) => return place,
-                None => {
-                    idle = self.returned.wait(idle).unwrap_or_else(PoisonError::into_inner);
-                }
+            if let Some(place) = pool.idle.pop() {
+                return place;
             }
+            pool.waiting += 1;
+            pool = self.returned.wait(pool).unwrap_or_else(PoisonError::into_inner);
+            pool.waiting -= 1;
         }
     }
 
     // Nothing that is done under the lock can panic half-way.
-    fn lock(&self) -> MutexGuard<'_, Vec<Option<Connection>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -69,9 +78,11 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let mut idle = self.readers.lock();
+        let mut pool = self.readers.lock();
         // The last one used is the first to be used again: its cache is the warmest.
-        idle.push(self.connection.take());
-        self.readers.returned.notify_one();
+        pool.idle.push(self.connection.take());
+        if pool.waiting > 0 {
+            self.readers.returned.notify_one();
+        }
     }
 }

@@ -85,7 +85,13 @@ impl Store for SqliteStore {
     }
 
     fn find(&self, tokens: &[TokenRef<'_>]) -> std::result::Result<Vec<Option<TokenState>>, StoreError> {
-        self.read(|connection| tokens.iter().map(|token| load::find(connection, token)).collect())
+        let find =
+            |connection: &Connection| tokens.iter().map(|token| load::find(connection, token)).collect();
+        self.read(|connection| match tokens {
+            // A statement alone is of one instant.
+            [_] => find(connection),
+            _ => at_one_instant(connection, find),
+        })
     }
 
     fn list(&self, page: &Page<'_>) -> std::result::Result<UserPage, StoreError> {
