@@ -33,7 +33,8 @@ pub enum StoreErrorKind {
     Io,
     /// The store had to give up, and refuses until it is opened again.
     Closed,
-    /// The call itself cannot be answered, such as the cursor of another store.
+    /// The call itself cannot be answered, such as the cursor of another store, or the store cannot be had
+    /// here at all, such as a file on a disk that locks nothing.
     Invalid,
 }
 

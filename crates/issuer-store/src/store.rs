@@ -73,7 +73,8 @@ pub trait Store: Send + Sync {
 
     /// Every row but control, `limit` (at least 1) rows at a time, for copies and backups: the first call
     /// without a cursor, each next one with the cursor of the last. A row that is there all the while
-    /// comes exactly once; a user comes before its tokens and idempotency records.
+    /// of the same user comes exactly once; a user comes before its tokens and idempotency records. What is
+    /// written meanwhile may come or not.
     ///
     /// # Errors
     /// [`StoreError`] where the store cannot be read, or the cursor is not one of this store's.
@@ -90,13 +91,14 @@ pub trait Store: Send + Sync {
     /// token that is not revoked holds, nothing of it is written and its outcome is [`Outcome::Conflict`],
     /// which is no error and does not touch the others.
     ///
-    /// Whoever decides sees to it that no commit leaves tokens or idempotency records without their user;
-    /// what becomes of such rows is the store's own matter.
+    /// Whoever decides sees to it that every row is one of [`Commit::user`], and that no commit leaves tokens
+    /// or idempotency records without their user; what becomes of such rows is the store's own matter.
     ///
     /// # Errors
     /// [`StoreError`] where not all of it could be made durable. With [`Effect::None`](crate::Effect::None)
     /// nothing of the slice was written; with [`Effect::Unknown`](crate::Effect::Unknown) each commit is
-    /// there whole or not at all, and a later `load` tells which.
+    /// there whole or not at all, and a later `load` tells which: what it shows is settled, and no recovery
+    /// after a crash turns it around.
     fn apply(&self, commits: &[Commit]) -> Result<Vec<Outcome>, StoreError>;
 
     /// Deletes at most `limit` rows that say no more than their absence would: tokens that were revoked or
