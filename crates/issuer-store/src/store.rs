@@ -72,8 +72,8 @@ pub trait Store: Send + Sync {
     fn list(&self, page: &Page<'_>) -> Result<UserPage, StoreError>;
 
     /// Every row but control, `limit` (at least 1) rows at a time, for copies and backups: the first call
-    /// without a cursor, each next one with the cursor of the last. A row that is there all the while
-    /// of the same user comes exactly once; a user comes before its tokens and idempotency records. What is
+    /// without a cursor, each next one with the cursor of the last. A row that is there all the while,
+    /// of the same user, comes exactly once; a user comes before its tokens and idempotency records. What is
     /// written meanwhile may come or not.
     ///
     /// # Errors
