@@ -4,8 +4,10 @@ use std::{fmt, sync::Arc};
 
 use axum::{
     Router,
+    extract::Request,
     http::{HeaderValue, Method},
-    middleware::{from_fn, from_fn_with_state},
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::{IntoResponse as _, Response},
     routing::{MethodRouter, any, delete, get, post},
 };
 use issuer::{Digest, FieldError};
@@ -118,7 +120,8 @@ impl HttpApi {
             .route("/admin/", any(not_found))
             .route("/admin/{*unknown}", any(not_found));
         let gate = from_fn_with_state(self.tokens.clone(), require_api_key);
-        layered(routes.layer(gate).with_state(api.clone()), edge::panicked)
+        let routes = routes.layer(from_fn(refuse_empty_segments)).layer(gate);
+        layered(routes.with_state(api.clone()), edge::panicked)
     }
 
     fn me(&self, api: &Api) -> Router {
@@ -187,10 +190,15 @@ fn with_slash(routes: Router<Api>, path: &str, method: MethodRouter<Api>) -> Rou
         .route(&format!("{path}/"), method)
 }
 
-fn layered(
-    routes: Router,
-    panicked: fn(Box<dyn std::any::Any + Send>) -> axum::response::Response,
-) -> Router {
+/// A parameter of a route matches an empty segment, too: `//` is a path that nobody knows.
+async fn refuse_empty_segments(request: Request, next: Next) -> Response {
+    if request.uri().path().contains("//") {
+        return ApiError::not_found().into_response();
+    }
+    next.run(request).await
+}
+
+fn layered(routes: Router, panicked: fn(Box<dyn std::any::Any + Send>) -> Response) -> Router {
     routes
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(edge::identify_and_log))
