@@ -6,7 +6,7 @@ use axum::{
     body::{Body, Bytes, HttpBody as _},
     http::{HeaderMap, StatusCode, header},
 };
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::{error::ApiError, object::Object};
 
@@ -40,31 +40,29 @@ pub(crate) async fn optional_object(
 
 /// `None`: no body was sent.
 async fn read(headers: &HeaderMap, body: Body) -> Result<Option<Bytes>, ApiError> {
-    if body.is_end_stream() || body.size_hint().exact() == Some(0) {
+    let length = body.size_hint().exact();
+    if length == Some(0) {
         return Ok(None);
     }
-    if !is_json(headers) {
-        return Err(ApiError::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "UNSUPPORTED_MEDIA_TYPE",
-            "Content-Type must be application/json",
-        ));
+    if let Some(length) = length {
+        check_type(headers)?;
+        if length > MAX_BODY_BYTES as u64 {
+            return Err(too_large());
+        }
     }
-    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
-        return Err(too_large());
-    }
-    let Ok(read) = tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY_BYTES).collect()).await else {
-        return Err(ApiError::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "REQUEST_TIMEOUT",
-            "The request body took too long to arrive",
-        ));
+    let read = tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY_BYTES).collect()).await;
+    // Without a length, only its end tells an empty body, which needs no type, from another one.
+    let bytes = match read {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(ApiError::invalid("Request body could not be read")),
+        Err(_) => Err(too_slow()),
     };
-    match read {
-        Ok(collected) => Ok(Some(collected.to_bytes())),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
-        Err(_) => Err(ApiError::invalid("Request body could not be read")),
+    if bytes.as_ref().is_ok_and(Bytes::is_empty) {
+        return Ok(None);
     }
+    check_type(headers)?;
+    bytes.map(Some)
 }
 
 const fn too_large() -> ApiError {
@@ -73,6 +71,25 @@ const fn too_large() -> ApiError {
         "PAYLOAD_TOO_LARGE",
         "Request body must be at most 65536 bytes",
     )
+}
+
+const fn too_slow() -> ApiError {
+    ApiError::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "REQUEST_TIMEOUT",
+        "The request body took too long to arrive",
+    )
+}
+
+fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    if is_json(headers) {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "UNSUPPORTED_MEDIA_TYPE",
+        "Content-Type must be application/json",
+    ))
 }
 
 /// `application/json`, alone or with `charset=utf-8`, in any case; exactly once.
