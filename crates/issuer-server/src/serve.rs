@@ -2,7 +2,13 @@
 
 use std::{io, time::Duration};
 
-use axum::{Router, http::HeaderValue};
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderValue, StatusCode},
+    middleware::{Next, from_fn},
+    response::{IntoResponse as _, Response},
+};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -103,7 +109,24 @@ fn app(settings: &Settings, tokens: &TokenService) -> Result<Router, Failure> {
             HeaderValue::from_str(origin).map_err(|_| Failure::usage("--cors-origins: not an origin"))?;
         api = api.cors_origin(origin);
     }
-    Ok(api.into_service_router())
+    Ok(api.into_service_router().layer(from_fn(refuse_long_head)))
+}
+
+/// The parser takes a head that is longer than its buffer if it comes in one piece; whether a request is taken
+/// must not depend on how the network cut it.
+async fn refuse_long_head(request: Request, next: Next) -> Response {
+    if head_bytes(&request) > MAX_HEAD_BYTES {
+        return StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response();
+    }
+    next.run(request).await
+}
+
+/// Bytes of the head as clients write it: one space after each colon, an empty line at the end.
+fn head_bytes(request: &Request) -> usize {
+    let line = request.method().as_str().len() + request.uri().to_string().len() + "  HTTP/1.1\r\n".len();
+    let fields = request.headers().iter();
+    let fields = fields.map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    line + fields.sum::<usize>() + "\r\n".len()
 }
 
 async fn accept(listener: &TcpListener, app: &Router, connections: &GracefulShutdown) {

@@ -1,0 +1,212 @@
+//! What happens on a connection: limits, pipelines, slow and broken clients.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod server;
+
+use serde_json::json;
+use server::{Ask, Connection, Server};
+
+/// A JSON object of exactly so many bytes.
+fn body_of(length: usize) -> String {
+    let body = r#"{"_id":"a","issueAccessToken":true}"#;
+    format!("{body}{}", " ".repeat(length - body.len()))
+}
+
+fn send_in_chunks(connection: &mut Connection, body: &str) {
+    let head = Ask::post("/admin/clients")
+        .key()
+        .header("Content-Type", "application/json")
+        .header("Transfer-Encoding", "chunked");
+    connection.send(&head.bytes());
+    for chunk in body.as_bytes().chunks(10_000) {
+        connection.send(format!("{:x}\r\n", chunk.len()).as_bytes());
+        connection.send(chunk);
+        connection.send(b"\r\n");
+    }
+    connection.send(b"0\r\n\r\n");
+}
+
+const TOO_LARGE: (u16, &str) = (
+    413,
+    r#"{"error":"PAYLOAD_TOO_LARGE","message":"Request body must be at most 65536 bytes"}"#,
+);
+
+#[test]
+fn a_body_of_64_kib_is_accepted_and_one_byte_more_is_not() {
+    let server = Server::start();
+    let ask = |length| Ask::post("/admin/clients").key().json(&body_of(length));
+    assert_eq!(server.ask(&ask(65_537)).brief(), TOO_LARGE);
+    assert_eq!(server.ask(&ask(65_536)).status, 200);
+}
+
+#[test]
+fn a_body_in_chunks_has_the_same_limit() {
+    let server = Server::start();
+    let mut connection = server.connect();
+    send_in_chunks(&mut connection, &body_of(65_537));
+    assert_eq!(connection.answer_to("POST").brief(), TOO_LARGE);
+    let mut connection = server.connect();
+    send_in_chunks(&mut connection, &body_of(65_536));
+    assert_eq!(connection.answer_to("POST").status, 200);
+}
+
+#[test]
+fn a_client_that_sends_far_too_much_still_reads_why_it_is_refused() {
+    let server = Server::start();
+    for _ in 0..20 {
+        let ask = Ask::post("/admin/clients").key().json(&body_of(4_000_000));
+        assert_eq!(server.ask(&ask).brief(), TOO_LARGE);
+        let ask = Ask::post("/admin/clients").json(&body_of(4_000_000));
+        assert_eq!(server.ask(&ask).status, 401);
+    }
+}
+
+#[test]
+fn a_head_of_31_kib_is_accepted_and_one_over_32_kib_is_431() {
+    let server = Server::start();
+    let of = |length: usize| {
+        let empty = Ask::get("/healthz").header("X-Filler", "").bytes().len();
+        Ask::get("/healthz").header("X-Filler", &"x".repeat(length - empty))
+    };
+    assert_eq!(server.ask(&of(31 * 1_024)).status, 200);
+    assert_eq!(server.ask(&of(32 * 1_024)).status, 200);
+    let answer = server.ask(&of(33 * 1_024));
+    assert_eq!((answer.status, &*answer.body), (431, &b""[..]));
+}
+
+#[test]
+fn a_head_of_32_kib_is_accepted_before_a_body_and_in_pieces() {
+    let server = Server::start();
+    let empty = Ask::post("/admin/clients")
+        .key()
+        .header("X-Filler", "")
+        .json("")
+        .bytes()
+        .len();
+    let filler = "x".repeat(32 * 1_024 - empty - 4);
+    let ask = Ask::post("/admin/clients")
+        .key()
+        .header("X-Filler", &filler)
+        .json(&body_of(60_000));
+    let mut connection = server.connect();
+    for piece in ask.bytes().chunks(7_001) {
+        connection.send(piece);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    assert_eq!(connection.answer_to("POST").status, 200);
+}
+
+#[test]
+fn requests_in_a_pipeline_are_answered_in_their_order() {
+    let server = Server::start();
+    let issue = |id: &str| {
+        let body = json!({"_id": id, "issueAccessToken": true}).to_string();
+        Ask::post("/admin/clients").key().json(&body).bytes()
+    };
+    let mut connection = server.connect();
+    let mut all = Vec::new();
+    for n in 0..20 {
+        all.extend(issue(&format!("user{n}")));
+        all.extend(Ask::get("/nothing").bytes());
+    }
+    connection.send(&all);
+    for n in 0..20 {
+        let answer = connection.answer_to("POST");
+        assert_eq!((answer.status, answer.member("_id")), (200, format!("user{n}")));
+        assert_eq!(connection.answer_to("GET").status, 404);
+    }
+}
+
+#[test]
+fn a_connection_serves_on_after_an_error() {
+    let server = Server::start();
+    let mut connection = server.connect();
+    for (ask, status) in [
+        (Ask::post("/admin/clients").json("{}"), 401),
+        (Ask::post("/admin/clients").key().json("{"), 400),
+        (Ask::post("/admin/clients").key().body(b"{}"), 415),
+        (Ask::post("/nothing").json("{}"), 404),
+        (Ask::get("/me"), 401),
+        (Ask::get("/healthz"), 200),
+    ] {
+        connection.send(&ask.bytes());
+        assert_eq!(connection.answer_to(ask.method()).status, status, "{ask:?}");
+    }
+}
+
+#[test]
+fn a_client_that_waits_to_be_told_to_go_on_is_told() {
+    let server = Server::start();
+    let body = body_of(100);
+    let head = Ask::post("/admin/clients")
+        .key()
+        .header("Content-Type", "application/json")
+        .header("Expect", "100-continue")
+        .header("Content-Length", "100");
+    let mut connection = server.connect();
+    connection.send(&head.bytes());
+    assert_eq!(connection.interim_status(), 100);
+    connection.send(body.as_bytes());
+    assert_eq!(connection.answer_to("POST").status, 200);
+}
+
+#[test]
+fn a_body_that_breaks_off_changes_nothing() {
+    let server = Server::start();
+    let whole = Ask::post("/admin/clients").key().json(&body_of(5_000)).bytes();
+    for length in [whole.len() - 1, whole.len() - 4_990, whole.len() - 5_000] {
+        let mut connection = server.connect();
+        connection.send(whole.get(..length).unwrap());
+        connection.finish();
+        if let Some(answer) = connection.maybe_answer_to("POST") {
+            assert_eq!(answer.status, 400, "{answer:?}");
+        }
+    }
+    assert_eq!(
+        server.ask(&Ask::delete("/admin/clients/a/token").key()).status,
+        404,
+        "the user was not created"
+    );
+}
+
+#[test]
+fn a_client_that_goes_away_leaves_its_request_whole_or_not_begun() {
+    let server = Server::start();
+    for n in 0..50 {
+        let body =
+            json!({"_id": format!("user{n}"), "nickname": "Amy", "issueAccessToken": true}).to_string();
+        let ask = Ask::post("/admin/clients")
+            .key()
+            .header("Idempotency-Key", "one")
+            .json(&body);
+        let mut connection = server.connect();
+        connection.send(&ask.bytes());
+        drop(connection);
+        // Under the same key the request is the same one, whether it had happened or not.
+        let again = server.ask(&ask);
+        assert_eq!(again.status, 200, "{again:?}");
+        assert_eq!(server.me(&again.member("token")).status, 200);
+        let revoked = server.ask(&Ask::delete(&format!("/admin/clients/user{n}/token")).key());
+        assert_eq!(
+            revoked.json().get("revokedTokens"),
+            Some(&json!(1)),
+            "exactly one"
+        );
+    }
+}
+
+#[test]
+fn a_client_of_http_1_0_is_answered() {
+    let server = Server::start();
+    let mut connection = server.connect();
+    connection.send(b"GET /healthz HTTP/1.0\r\n\r\n");
+    assert_eq!(connection.answer_to("GET").status, 200);
+    assert!(connection.is_closed());
+}
+
+#[test]
+fn the_whole_url_may_stand_in_the_request_line() {
+    let server = Server::start();
+    let answer = server.ask(&Ask::get("http://localhost/healthz?x=1"));
+    assert_eq!(answer.status, 200);
+}
