@@ -1,0 +1,176 @@
+//! What a host may rely on that merges the router into its own.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod client;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::FromRef,
+    http::{Request, StatusCode},
+    routing,
+};
+use client::{API_KEY, WANTED, get, get_with, issue, issue_at, revoke_all, send, service};
+use issuer_http::{AuthenticatedUser, HttpApi};
+use issuer_service::TokenService;
+use issuer_store::MemoryStore;
+
+/// The state of a host, with the service in it.
+#[derive(Clone)]
+struct Host {
+    tokens: TokenService,
+    name: &'static str,
+}
+
+impl FromRef<Host> for TokenService {
+    fn from_ref(host: &Host) -> Self {
+        host.tokens.clone()
+    }
+}
+
+async fn rooms(user: AuthenticatedUser) -> String {
+    let nickname = user.nickname.as_ref().map_or("-", |name| name.as_str());
+    format!("{} {nickname}", user.id)
+}
+
+async fn lost() -> (StatusCode, &'static str) {
+    (StatusCode::NOT_FOUND, "the host does not know")
+}
+
+fn tokens() -> TokenService {
+    service(MemoryStore::new()).build().unwrap()
+}
+
+fn http(tokens: &TokenService) -> HttpApi {
+    issuer_http::router(tokens.clone()).api_key(API_KEY).unwrap()
+}
+
+/// A host with a route, a state and a fallback of its own.
+fn host(tokens: &TokenService) -> Router {
+    let state = Host {
+        tokens: tokens.clone(),
+        name: "host",
+    };
+    let name = |axum::extract::State(host): axum::extract::State<Host>| async move { host.name };
+    Router::new()
+        .route("/rooms", routing::get(rooms))
+        .route("/name", routing::get(name))
+        .fallback(lost)
+        .merge(http(tokens))
+        .with_state(state)
+}
+
+#[tokio::test]
+async fn the_router_merges_into_one_with_a_state_routes_and_a_fallback() {
+    let tokens = tokens();
+    let app = host(&tokens);
+    let token = send(&app, issue()).await.token();
+    assert_eq!(send(&app, get_with("/me", &token)).await.status, 200);
+    assert_eq!(send(&app, get("/name")).await.brief(), (200, "host"));
+    for path in ["/nothing", "/me/nothing", "/admin"] {
+        let answer = send(&app, get(path)).await;
+        assert_eq!(answer.brief(), (404, "the host does not know"), "{path}");
+        assert_eq!(
+            answer.header("x-request-id"),
+            None,
+            "the host's answers are the host's"
+        );
+    }
+    let unknown = send(&app, get("/admin/nothing")).await;
+    assert_eq!(
+        unknown.brief(),
+        (401, r#"{"error":"UNAUTHORIZED","message":"Invalid API key"}"#)
+    );
+}
+
+#[tokio::test]
+async fn without_a_fallback_an_unknown_path_is_the_frameworks() {
+    let app: Router = Router::new().merge(http(&tokens()));
+    assert_eq!(send(&app, get("/nothing")).await.brief(), (404, ""));
+}
+
+#[tokio::test]
+async fn a_route_of_the_host_knows_whose_token_came() {
+    let tokens = tokens();
+    let app = host(&tokens);
+    let body = r#"{"_id":"user001","nickname":"Amy","issueAccessToken":true}"#;
+    let issued = send(&app, issue_at("/admin/clients").body(Body::from(body)).unwrap()).await;
+    let token = issued.token();
+    assert_eq!(
+        send(&app, get_with("/rooms", &token)).await.brief(),
+        (200, "user001 Amy")
+    );
+    let bearer = format!("bearer  {token}");
+    assert_eq!(send(&app, get_with("/rooms", &bearer)).await.status, 200);
+    send(&app, revoke_all("/admin/clients/user001/token")).await;
+    assert_eq!(send(&app, get_with("/rooms", &token)).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_route_of_the_host_refuses_as_me_does() {
+    let app = host(&tokens());
+    let expected = (
+        401,
+        r#"{"RC":401,"RM":"Unauthorized","error":{"code":"INVALID_TOKEN","message":"Invalid or expired token"}}"#,
+    );
+    for request in [
+        get("/rooms"),
+        get_with("/rooms", "x"),
+        get_with("/rooms", "Bearer"),
+    ] {
+        let answer = send(&app, request).await;
+        assert_eq!(answer.brief(), expected);
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+    }
+    let elsewhere = Request::builder()
+        .uri("/rooms")
+        .header("Authorization", "Bearer x");
+    let answer = send(&app, elsewhere.body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.brief(), expected);
+}
+
+#[tokio::test]
+async fn the_router_works_under_a_prefix() {
+    let tokens = tokens();
+    let app: Router = Router::new().nest("/chat/v1", Router::from(http(&tokens)));
+    let body = r#"{"_id":"a/b","issueAccessToken":true}"#;
+    let issue = issue_at("/chat/v1/admin/clients").body(Body::from(body)).unwrap();
+    let token = send(&app, issue).await.token();
+    assert_eq!(send(&app, get_with("/chat/v1/me", &token)).await.status, 200);
+    let revoked = send(&app, revoke_all("/chat/v1/admin/clients/a%2Fb/token")).await;
+    assert!(revoked.text.contains(r#""revokedTokens":1"#), "{revoked:?}");
+    assert_eq!(send(&app, get("/chat/v1/admin/nothing")).await.status, 401);
+    assert_eq!(send(&app, get("/me")).await.status, 404);
+}
+
+#[tokio::test]
+async fn layers_of_the_host_wrap_the_routes() {
+    let app: Router = Router::new()
+        .merge(http(&tokens()))
+        .layer(axum::middleware::map_response(
+            async |mut response: axum::response::Response| {
+                response.headers_mut().insert("x-host", "yes".parse().unwrap());
+                response
+            },
+        ));
+    let answer = send(&app, get("/admin/nothing")).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("x-host")),
+        (401, Some("yes"))
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_no_header_can_carry_is_refused_when_the_host_starts() {
+    for key in ["", "a b", "é", &"x".repeat(513)] {
+        let refused = issuer_http::router(tokens()).api_key(key);
+        assert!(refused.is_err(), "{key}");
+    }
+    let app: Router = issuer_http::router(tokens()).into_service_router();
+    let request = issue_at("/admin/clients").body(Body::from(WANTED)).unwrap();
+    assert_eq!(
+        send(&app, request).await.status,
+        401,
+        "without a key nobody is let in"
+    );
+}
