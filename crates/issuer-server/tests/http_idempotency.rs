@@ -11,6 +11,7 @@ use std::{
     collections::HashSet,
     sync::{Arc, Barrier},
     thread,
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -182,6 +183,17 @@ fn a_refused_request_leaves_its_key_free() {
     server.ask(&Ask::delete("/admin/clients/a/token").key());
     let body = json!({"_id": "a", "nickname": "Amy", "issueAccessToken": true});
     assert_eq!(keyed(&server, "one", &body).status, 200);
+}
+
+#[test]
+fn a_key_is_forgotten_when_its_token_expires() {
+    let server = Server::with(&["--lifetime", "1s"]);
+    let first = keyed(&server, "one", &user("a"));
+    thread::sleep(Duration::from_millis(1_100));
+    let other = json!({"_id": "a", "nickname": "Amy", "issueAccessToken": true});
+    let second = keyed(&server, "one", &other);
+    assert_eq!((first.status, second.status), (200, 200));
+    assert_ne!(first.member("token"), second.member("token"));
 }
 
 #[test]
