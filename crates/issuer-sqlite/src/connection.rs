@@ -90,6 +90,16 @@ impl DatabaseFile {
         let _ = self.connect_writer().map(checkpoint);
     }
 
+    /// The same file by its own name: SQLite keeps the log beside the file, not beside a link to it.
+    pub(crate) fn resolved(&self) -> Result<Self> {
+        let path = if cfg!(unix) {
+            std::fs::canonicalize(&self.path)?
+        } else {
+            self.path.clone()
+        };
+        Ok(Self { path, ..self.clone() })
+    }
+
     /// The path of the write-ahead log.
     pub(crate) fn log(&self) -> PathBuf {
         let mut name = self.path.clone().into_os_string();

@@ -28,6 +28,9 @@
 //! opened anew and the failed commit overwritten before the store reads or writes anything else; as long as
 //! that cannot be done, it refuses both.
 //!
+//! A file that was moved, deleted or replaced while it is open is neither read nor written any more: what is
+//! acknowledged must be where the next start looks for it.
+//!
 //! # What it does not promise
 //! - A disk that says "synced" and is not, or a network file system that locks nothing, breaks all of it
 //!   (`howtocorrupt.html`). The file belongs on a local disk.
@@ -54,6 +57,7 @@ mod connection;
 mod control;
 mod error;
 mod export;
+mod file_id;
 mod load;
 mod open;
 #[cfg(test)]

@@ -13,6 +13,7 @@ use issuer_store::{StoreError, StoreErrorKind};
 use crate::{
     connection::{DatabaseFile, absolute, use_write_ahead_log},
     error::{Fault, Result},
+    file_id::FileId,
     readers::Readers,
     schema,
     store::SqliteStore,
@@ -85,6 +86,7 @@ const SMALLEST_PAGE_BYTES: u64 = 512;
 fn open(file: &DatabaseFile, readers: NonZeroUsize) -> Result<SqliteStore> {
     create_if_absent(&file.path)?;
     check_file(&file.path)?;
+    let file = &file.resolved()?;
     let mut connection = file.connect_writer()?;
     // First of all: the file of another application stays as it is.
     schema::identify(&connection)?;
@@ -93,7 +95,8 @@ fn open(file: &DatabaseFile, readers: NonZeroUsize) -> Result<SqliteStore> {
     file.sync_log()?;
     Ok(SqliteStore {
         readers: Readers::connect(file, readers)?,
-        writer: Writer::new(connection, file.clone()),
+        writer: Writer::new(connection, file.clone())?,
+        id: FileId::of(&file.path)?,
         file: file.clone(),
     })
 }

@@ -14,7 +14,9 @@ use crate::{
     connection::{DatabaseFile, at_one_instant},
     control,
     error::Result,
-    export, load,
+    export,
+    file_id::FileId,
+    load,
     open::SqliteOptions,
     purge,
     readers::Readers,
@@ -31,6 +33,8 @@ pub struct SqliteStore {
     pub(crate) readers: Readers,
     pub(crate) writer: Writer,
     pub(crate) file: DatabaseFile,
+    /// The file that was opened.
+    pub(crate) id: FileId,
 }
 
 impl SqliteStore {
@@ -65,10 +69,18 @@ impl SqliteStore {
     }
 
     fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> std::result::Result<T, StoreError> {
-        self.writer
-            .settle()
+        self.id
+            .still_at(&self.file.path)
+            .and_then(|()| self.writer.settle())
             .and_then(|()| self.readers.read(read))
             .map_err(|fault| fault.at(&self.file.path))
+    }
+
+    fn write<T>(&self, write: impl FnOnce(&Connection) -> Result<T>) -> std::result::Result<T, StoreError> {
+        self.id
+            .still_at(&self.file.path)
+            .map_err(|fault| fault.at(&self.file.path))?;
+        self.writer.write(write)
     }
 }
 
@@ -108,7 +120,7 @@ impl Store for SqliteStore {
         if commits.is_empty() {
             return Ok(Vec::new());
         }
-        self.writer.write(|connection| {
+        self.write(|connection| {
             commits
                 .iter()
                 .map(|commit| apply::apply(connection, commit))
@@ -117,9 +129,7 @@ impl Store for SqliteStore {
     }
 
     fn purge(&self, dead_before: Timestamp, limit: usize) -> std::result::Result<usize, StoreError> {
-        let purged = self
-            .writer
-            .write(|connection| purge::purge(connection, dead_before, limit))?;
+        let purged = self.write(|connection| purge::purge(connection, dead_before, limit))?;
         if purged < limit {
             self.file.checkpoint();
         }
@@ -135,8 +145,7 @@ impl Store for SqliteStore {
         expect: Expect,
         next: &Versioned<Control>,
     ) -> std::result::Result<Outcome, StoreError> {
-        self.writer
-            .write(|connection| control::replace(connection, expect, next))
+        self.write(|connection| control::replace(connection, expect, next))
     }
 }
 

@@ -11,6 +11,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::{
     connection::{DatabaseFile, use_write_ahead_log},
     error::{Fault, Result},
+    file_id::FileId,
     schema,
 };
 
@@ -19,17 +20,21 @@ pub(crate) struct Writer {
     file: DatabaseFile,
     /// `None` after a failure that makes the connection itself suspect.
     connection: Mutex<Option<Connection>>,
+    /// The log that this connection writes.
+    log: Mutex<FileId>,
     /// A commit failed, and might come back: see [`Writer::settle`].
     unsettled: AtomicBool,
 }
 
 impl Writer {
-    pub(crate) fn new(connection: Connection, file: DatabaseFile) -> Self {
-        Self {
+    /// With a connection that has read by now, so that its log exists.
+    pub(crate) fn new(connection: Connection, file: DatabaseFile) -> Result<Self> {
+        Ok(Self {
+            log: Mutex::new(FileId::of(&file.log())?),
             file,
             connection: Mutex::new(Some(connection)),
             unsettled: AtomicBool::new(false),
-        }
+        })
     }
 
     /// Does all of `work` in one transaction, synced before this returns, or nothing of it.
@@ -78,6 +83,10 @@ impl Writer {
     /// after a crash would take it for good, after reads have shown the opposite. So another commit is
     /// written over it first; where that cannot be done, nothing is.
     fn ready<'a>(&self, slot: &'a mut Option<Connection>) -> Result<&'a mut Connection> {
+        self.log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .still_at(&self.file.log())?;
         // A panic leaves no transaction behind, for its guard rolls back; a roll-back that failed may.
         let usable = slot.take().filter(Connection::is_autocommit);
         let mut connection = match usable {
@@ -95,6 +104,7 @@ impl Writer {
         let connection = self.file.connect_writer()?;
         schema::identify(&connection)?;
         use_write_ahead_log(&connection, self.file.busy_timeout)?;
+        *self.log.lock().unwrap_or_else(PoisonError::into_inner) = FileId::of(&self.file.log())?;
         Ok(connection)
     }
 
