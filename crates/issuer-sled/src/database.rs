@@ -1,0 +1,233 @@
+//! What sled has, and how it is made to last.
+
+use std::{
+    collections::HashSet,
+    ffi::OsString,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use sled::{
+    IVec, Tree,
+    transaction::{ConflictableTransactionError, TransactionError, Transactional},
+};
+
+use crate::{
+    error::{Fault, Result, contained},
+    row::{STATE, State, Table},
+};
+
+/// Bytes of a segment of sled's log. sled's own half a megabyte makes a file of its own of every page of more
+/// than an eighth of that; with this, sixteen users of a hundred tokens each still fit into the log.
+const SEGMENT_BYTES: usize = 2 << 20;
+
+/// How often sled cleans its log: it moves pages for at most half of this, and then syncs.
+const CLEAN_EVERY_MILLIS: u64 = 200;
+
+/// sled's database, its trees, and a handle of our own on its file.
+pub(crate) struct Database {
+    // Dropped in this order: the last tree has sled write what is left.
+    trees: [Tree; Table::ALL.len()],
+    db: sled::Db,
+    file: File,
+    folder: PathBuf,
+    /// Pages that did not fit into the log, each a file of its own, and synced.
+    synced_blobs: Mutex<HashSet<OsString>>,
+}
+
+/// A row to put or to delete, with what is there before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RowChange {
+    pub(crate) before: Option<IVec>,
+    pub(crate) after: Option<IVec>,
+}
+
+/// Rows to write as one.
+pub(crate) type Batch = std::collections::BTreeMap<(Table, IVec), RowChange>;
+
+impl Database {
+    /// Has sled open the folder. Whatever sled does not survive in it, is an error.
+    pub(crate) fn open(folder: &Path, cache_bytes: u64) -> Result<Self> {
+        let db = contained(|| {
+            let config = sled::Config::new()
+                .path(folder)
+                .cache_capacity(cache_bytes)
+                .segment_size(SEGMENT_BYTES)
+                .flush_every_ms(Some(CLEAN_EVERY_MILLIS));
+            Ok(config.open()?)
+        })?;
+        contained(|| {
+            let mut trees = Vec::with_capacity(Table::ALL.len());
+            for table in Table::ALL {
+                trees.push(db.open_tree(table.name())?);
+            }
+            let Ok(trees) = trees.try_into() else {
+                return Err(Fault::damaged("sled does not find its trees"));
+            };
+            let database = Self {
+                trees,
+                db,
+                file: File::open(folder.join("db"))?,
+                folder: folder.to_owned(),
+                synced_blobs: Mutex::default(),
+            };
+            database.sync_everything()?;
+            Ok(database)
+        })
+    }
+
+    pub(crate) fn tree(&self, table: Table) -> &Tree {
+        let [own, users, revoked, replays, assigned, tombstones, deaths] = &self.trees;
+        match table {
+            Table::Own => own,
+            Table::Users => users,
+            Table::Revoked => revoked,
+            Table::Replays => replays,
+            Table::Assigned => assigned,
+            Table::Tombstones => tombstones,
+            Table::Deaths => deaths,
+        }
+    }
+
+    pub(crate) fn get(&self, table: Table, key: &[u8]) -> Result<Option<IVec>> {
+        Ok(self.tree(table).get(key)?)
+    }
+
+    /// Writes all of it into sled, or nothing of it, also across a crash.
+    ///
+    /// `Transactional` takes the one lock that every other call of sled takes for reading, and wraps what it writes
+    /// in a batch (`TransactionalTrees::commit`): `pin_log` reserves the place of a manifest in the log, in front of
+    /// the rows of all trees, and `seal_batch` writes into it where the batch ends. Recovery that meets a manifest
+    /// whose end is not in the log stops in front of it (`LogIter::next`, "cutting recovery short due to torn
+    /// batch"). None of it is on the disk before [`sync`](Self::sync).
+    pub(crate) fn write(&self, batch: &Batch) -> Result<()> {
+        let state = batch.get(&(Table::Own, IVec::from(STATE)));
+        let expected = state.and_then(|change| change.before.as_ref());
+        let written = self.trees.transaction(|trees| {
+            let [own, users, revoked, replays, assigned, tombstones, deaths] = trees.as_slice() else {
+                return Err(ConflictableTransactionError::Abort(()));
+            };
+            // Every batch writes the state, so that this says that nothing was written since the batch was made.
+            if own.get(STATE)?.as_ref() != expected {
+                return Err(ConflictableTransactionError::Abort(()));
+            }
+            for ((table, key), change) in batch {
+                let tree = match table {
+                    Table::Own => own,
+                    Table::Users => users,
+                    Table::Revoked => revoked,
+                    Table::Replays => replays,
+                    Table::Assigned => assigned,
+                    Table::Tombstones => tombstones,
+                    Table::Deaths => deaths,
+                };
+                match &change.after {
+                    Some(value) => tree.insert(key, value)?,
+                    None => tree.remove(key)?,
+                };
+            }
+            Ok(())
+        });
+        match written {
+            Ok(()) => Ok(()),
+            Err(TransactionError::Storage(error)) => Err(error.into()),
+            Err(TransactionError::Abort(())) => Err(Fault::damaged(
+                "somebody else has written to it while it was open",
+            )),
+        }
+    }
+
+    /// Makes everything that was written durable.
+    ///
+    /// sled's `flush` hands what it has to the system and waits for `sync_file_range`, which reaches neither the
+    /// file's length nor a disk that keeps writes to itself. Pages too large for the log are files of their own, which
+    /// it does not sync at all.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.db.flush()?;
+        self.sync_new_blobs()?;
+        self.file.sync_data()?;
+        Ok(())
+    }
+
+    /// Wakes who waits for sled in vain: sled does not always tell them that it gave up.
+    pub(crate) fn wake(&self) {
+        if self.db.context.global_error().is_err() {
+            // Returns at once, for sled looks at that error before it waits, and tells the others.
+            let _ = self.db.flush();
+        }
+    }
+
+    pub(crate) fn state(&self) -> Result<Option<State>> {
+        self.get(Table::Own, STATE)?
+            .map(|value| State::decode(&value))
+            .transpose()
+    }
+
+    /// What is there, counted and added up row by row.
+    pub(crate) fn add_up(&self) -> Result<State> {
+        let mut found = State::default();
+        for table in Table::ALL {
+            for row in self.tree(table) {
+                let (key, value) = row?;
+                if (table, &*key) != (Table::Own, STATE) {
+                    found.add(table, &key, &value);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// All that the opening wrote, and all that a process left unsynced when it was killed.
+    fn sync_everything(&self) -> Result<()> {
+        self.db.flush()?;
+        self.file.sync_all()?;
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                sync_if_there(&entry.path())?;
+            }
+        }
+        self.sync_new_blobs()?;
+        sync_folder(&self.folder.join("blobs"))?;
+        sync_folder(&self.folder)
+    }
+
+    fn sync_new_blobs(&self) -> Result<()> {
+        let mut synced = self.synced_blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = self.folder.join("blobs");
+        let mut found = HashSet::new();
+        let mut new = false;
+        for entry in fs::read_dir(&folder)? {
+            let name = entry?.file_name();
+            if !synced.contains(&name) {
+                sync_if_there(&folder.join(&name))?;
+                new = true;
+            }
+            found.insert(name);
+        }
+        if new {
+            sync_folder(&folder)?;
+        }
+        *synced = found;
+        Ok(())
+    }
+}
+
+/// sled deletes its files when it no longer needs them.
+fn sync_if_there(path: &Path) -> Result<()> {
+    match File::open(path).and_then(|file| file.sync_all()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => Ok(done?),
+    }
+}
+
+/// Makes the names in a folder as durable as what they name.
+pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
+    #[cfg(unix)]
+    File::open(folder)?.sync_all()?;
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
+}
