@@ -10,10 +10,12 @@ use issuer::{
 use issuer_store::Outcome;
 
 use crate::{
+    codec::Reader,
     error::Result,
     load::holder,
-    row::{Mortal, Reader, Table, User, after_user, digest, of_user},
+    row::User,
     staged::Staged,
+    table::{Mortal, Table, after_user, digest, of_user},
     view::Rows,
 };
 

@@ -5,8 +5,9 @@ use issuer_store::{Outcome, StoreErrorKind};
 
 use crate::{
     error::{Fault, Result},
-    row::{CONTROL, Table, decode_control, encode_control},
+    row::{decode_control, encode_control},
     staged::Staged,
+    table::{CONTROL, Table},
     view::{Rows, View},
 };
 

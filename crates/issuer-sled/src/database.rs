@@ -16,7 +16,8 @@ use sled::{
 
 use crate::{
     error::{Fault, Result, contained},
-    row::{STATE, State, Table},
+    state::State,
+    table::{STATE, Table},
 };
 
 /// Bytes of a segment of sled's log. sled's own half a megabyte makes a file of its own of every page of more

@@ -14,11 +14,10 @@ use issuer_store::{Cursor, Export, ExportRow, StoreErrorKind};
 use sled::IVec;
 
 use crate::{
+    codec::{Reader, put_name},
     error::{Fault, Result},
-    row::{
-        Reader, Table, User, after_user, decode_replay, decode_revoked, decode_tombstone, digest, of_user,
-        put_name, replay_key, token_key, user_id,
-    },
+    row::{User, decode_replay, decode_revoked, decode_tombstone},
+    table::{Table, after_user, digest, of_user, replay_key, token_key, user_id},
     view::{Rows, View},
 };
 

@@ -1,5 +1,6 @@
 //! A [`Store`](issuer_store::Store) in one folder of [sled]'s, an embedded database written in Rust alone.
 mod apply;
+mod codec;
 mod control;
 mod database;
 mod error;
@@ -10,7 +11,9 @@ mod open;
 mod purge;
 mod row;
 mod staged;
+mod state;
 mod store;
+mod table;
 mod view;
 mod worker;
 mod writer;

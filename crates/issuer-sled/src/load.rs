@@ -11,10 +11,9 @@ use issuer_store::{Lookup, Page, TokenRef, UserEntry, UserPage};
 
 use crate::{
     error::{Fault, Result},
-    row::{
-        STATE, State, Table, User, decode_replay, decode_revoked, decode_tombstone, replay_key, token_key,
-        user_id,
-    },
+    row::{User, decode_replay, decode_revoked, decode_tombstone},
+    state::State,
+    table::{STATE, Table, replay_key, token_key, user_id},
     view::{Rows, View},
 };
 

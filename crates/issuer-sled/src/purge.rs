@@ -6,8 +6,8 @@ use issuer::Timestamp;
 
 use crate::{
     error::Result,
-    row::{Mortal, Table, deaths_after},
     staged::Staged,
+    table::{Mortal, Table, deaths_after},
     view::Rows,
 };
 

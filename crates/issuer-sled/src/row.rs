@@ -1,16 +1,16 @@
 //! Rows, as sled has them and as the rules know them.
 //!
-//! sled keeps bytes under bytes, a tree for each [`Table`]:
+//! sled keeps bytes under bytes, a tree for each [`Table`](crate::table::Table):
 //!
 //! | tree | key | value |
 //! | --- | --- | --- |
-//! | `users` | id | the user's record, and every token that is not revoked |
+//! | `users` | id | a user: the user's record, and every token that is not revoked |
 //! | `revoked` | id, 0, name of the token | a revoked token |
 //! | `replays` | id, 0, key | an idempotency record |
 //! | `assigned` | digest | the id of the user whose token it is, revoked or not |
 //! | `tombstones` | digest | until when |
 //! | `deaths` | moment, kind, key of the row that is dead from then on | nothing |
-//! | sled's own | `state`, `control` | [`State`]; a version and the text of the record |
+//! | sled's own | `state`, `control` | [`State`](crate::state::State); a version and the text of the record |
 //!
 //! A user and its tokens are one value, so that whoever reads it reads one instant. No id holds a 0, so that
 //! no id is the beginning of another one's keys.
@@ -43,50 +43,10 @@ use issuer::{
     user::{AvatarUrl, Nickname, UserId},
 };
 
-use crate::error::{Fault, Result};
-
-/// The trees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Table {
-    Own,
-    Users,
-    Revoked,
-    Replays,
-    Assigned,
-    Tombstones,
-    Deaths,
-}
-
-impl Table {
-    pub(crate) const ALL: [Self; 7] = [
-        Self::Own,
-        Self::Users,
-        Self::Revoked,
-        Self::Replays,
-        Self::Assigned,
-        Self::Tombstones,
-        Self::Deaths,
-    ];
-
-    /// What the tree is called; the one that is sled's own has a name that sled gave it.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Own => "__sled__default",
-            Self::Users => "users",
-            Self::Revoked => "revoked",
-            Self::Replays => "replays",
-            Self::Assigned => "assigned",
-            Self::Tombstones => "tombstones",
-            Self::Deaths => "deaths",
-        }
-    }
-}
-
-/// The keys of sled's own tree.
-pub(crate) const STATE: &[u8] = b"state";
-pub(crate) const CONTROL: &[u8] = b"control";
-
-const ENCODING: u8 = 1;
+use crate::{
+    codec::{ENCODING, Reader, put_length, put_moment, put_name, put_option, put_text},
+    error::{Fault, Result},
+};
 
 /// A user, as far as no other row holds it.
 #[derive(Clone, Debug, Default)]
@@ -168,119 +128,6 @@ impl User {
     }
 }
 
-/// How much there is, and what all of it adds up to.
-///
-/// sled finds a page that was changed on the disk, but not one that is missing, nor an older one in the place of
-/// the newest. The sum over all other rows does: of each, the SHA-256 of table, key and value, taken as four numbers
-/// of 64 bits, which are added up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct State {
-    /// Slices of commits that were written, one after the other.
-    pub(crate) slice: u64,
-    /// Users who have a record.
-    pub(crate) users: u64,
-    /// Rows, in all tables.
-    pub(crate) rows: u64,
-    pub(crate) sum: [u64; 4],
-}
-
-impl State {
-    pub(crate) fn add(&mut self, table: Table, key: &[u8], value: &[u8]) {
-        self.rows = self.rows.wrapping_add(1);
-        self.users = self.users.wrapping_add(is_user(table, value));
-        for (lane, part) in self.sum.iter_mut().zip(lanes(table, key, value)) {
-            *lane = lane.wrapping_add(part);
-        }
-    }
-
-    pub(crate) fn subtract(&mut self, table: Table, key: &[u8], value: &[u8]) {
-        self.rows = self.rows.wrapping_sub(1);
-        self.users = self.users.wrapping_sub(is_user(table, value));
-        for (lane, part) in self.sum.iter_mut().zip(lanes(table, key, value)) {
-            *lane = lane.wrapping_sub(part);
-        }
-    }
-
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = vec![ENCODING];
-        for number in [self.slice, self.users, self.rows].iter().chain(&self.sum) {
-            out.extend(number.to_be_bytes());
-        }
-        out
-    }
-
-    pub(crate) fn decode(value: &[u8]) -> Result<Self> {
-        Reader(value)
-            .encoding()
-            .and_then(|mut reader| {
-                let state = Self {
-                    slice: reader.number()?,
-                    users: reader.number()?,
-                    rows: reader.number()?,
-                    sum: [
-                        reader.number()?,
-                        reader.number()?,
-                        reader.number()?,
-                        reader.number()?,
-                    ],
-                };
-                reader.0.is_empty().then_some(state)
-            })
-            .ok_or_else(|| Fault::row("its own tree"))
-    }
-}
-
-fn is_user(table: Table, value: &[u8]) -> u64 {
-    u64::from(table == Table::Users && User::has_record(value))
-}
-
-fn lanes(table: Table, key: &[u8], value: &[u8]) -> [u64; 4] {
-    let digest = Digest::of_parts(&[table.name().as_bytes(), key, value]);
-    let mut lanes = [0; 4];
-    for (lane, bytes) in lanes.iter_mut().zip(digest.as_bytes().as_chunks().0) {
-        *lane = u64::from_be_bytes(*bytes);
-    }
-    lanes
-}
-
-/// The key of `users`, back as an id.
-pub(crate) fn user_id(key: &[u8], table: &str) -> Result<UserId> {
-    std::str::from_utf8(key)
-        .ok()
-        .and_then(|text| UserId::parse(text).ok())
-        .ok_or_else(|| Fault::row(table))
-}
-
-/// Where the keys of a user's own rows begin.
-pub(crate) fn of_user(id: &UserId) -> Vec<u8> {
-    let mut key = Vec::with_capacity(id.as_str().len() + 34);
-    key.extend(id.as_str().as_bytes());
-    key.push(0);
-    key
-}
-
-/// Where the keys of a user's own rows end: before this.
-pub(crate) fn after_user(id: &UserId) -> Vec<u8> {
-    let mut key = of_user(id);
-    key.pop();
-    key.push(1);
-    key
-}
-
-/// The key of `revoked`.
-pub(crate) fn token_key(id: &UserId, name: TokenName) -> Vec<u8> {
-    let mut key = of_user(id);
-    put_name(&mut key, name);
-    key
-}
-
-/// The key of `replays`.
-pub(crate) fn replay_key(id: &UserId, key: Digest) -> Vec<u8> {
-    let mut row = of_user(id);
-    row.extend(key.as_bytes());
-    row
-}
-
 pub(crate) fn encode_revoked(token: &TokenRecord) -> Vec<u8> {
     let mut out = vec![ENCODING];
     put_tokens(&mut out, std::slice::from_ref(token));
@@ -337,76 +184,6 @@ pub(crate) fn decode_tombstone(value: &[u8]) -> Result<Timestamp> {
         .ok_or_else(|| Fault::row("tombstones"))
 }
 
-/// A digest that a key of `table` is, or ends with.
-pub(crate) fn digest(bytes: &[u8], table: &str) -> Result<Digest> {
-    bytes
-        .try_into()
-        .map(Digest::from_bytes)
-        .map_err(|_| Fault::row(table))
-}
-
-/// A row that a purge may delete one day.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Mortal {
-    Token(UserId, TokenName),
-    Replay(UserId, Digest),
-    Tombstone(Digest),
-}
-
-impl Mortal {
-    /// The key of `deaths`.
-    pub(crate) fn death(&self, at: Timestamp) -> Vec<u8> {
-        let mut key = Vec::with_capacity(64);
-        put_moment(&mut key, at);
-        match self {
-            Self::Token(id, name) => {
-                key.push(1);
-                key.extend(token_key(id, *name));
-            }
-            Self::Replay(id, digest) => {
-                key.push(2);
-                key.extend(replay_key(id, *digest));
-            }
-            Self::Tombstone(digest) => {
-                key.push(3);
-                key.extend(digest.as_bytes());
-            }
-        }
-        key
-    }
-
-    pub(crate) fn decode_death(key: &[u8]) -> Result<(Timestamp, Self)> {
-        Self::parse_death(key).ok_or_else(|| Fault::row("deaths"))
-    }
-
-    fn parse_death(key: &[u8]) -> Option<(Timestamp, Self)> {
-        let mut reader = Reader(key);
-        let at = reader.moment()?;
-        let row = match reader.byte()? {
-            1 => {
-                let id = reader.owner()?;
-                Self::Token(id, reader.name()?)
-            }
-            2 => {
-                let id = reader.owner()?;
-                Self::Replay(id, Digest::from_bytes(reader.array()?))
-            }
-            3 => Self::Tombstone(Digest::from_bytes(reader.array()?)),
-            _ => return None,
-        };
-        reader.0.is_empty().then_some((at, row))
-    }
-}
-
-/// Where the deaths after this moment begin.
-pub(crate) fn deaths_after(moment: Timestamp) -> Vec<u8> {
-    let mut key = Vec::new();
-    put_moment(&mut key, moment);
-    // Past every kind of row.
-    key.push(u8::MAX);
-    key
-}
-
 /// The control record as it is stored: its version and its text.
 pub(crate) fn encode_control(version: Version, text: &str) -> Vec<u8> {
     let mut out = vec![ENCODING];
@@ -424,43 +201,6 @@ pub(crate) fn decode_control(value: &[u8]) -> Result<(Version, &str)> {
             reader.0.is_empty().then_some((version, text))
         })
         .ok_or_else(|| Fault::row("control"))
-}
-
-fn put_moment(out: &mut Vec<u8>, moment: Timestamp) {
-    out.extend((moment.as_unix() ^ i64::MIN).to_be_bytes());
-}
-
-/// Lengths and numbers of rows. What is held in memory is far from 4 GiB.
-fn put_length(out: &mut Vec<u8>, length: usize) {
-    out.extend(u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
-}
-
-fn put_text(out: &mut Vec<u8>, text: &str) {
-    put_length(out, text.len());
-    out.extend(text.as_bytes());
-}
-
-fn put_option<T>(out: &mut Vec<u8>, value: Option<T>, put: impl FnOnce(&mut Vec<u8>, T)) {
-    match value {
-        None => out.push(0),
-        Some(value) => {
-            out.push(1);
-            put(out, value);
-        }
-    }
-}
-
-pub(crate) fn put_name(out: &mut Vec<u8>, name: TokenName) {
-    match name {
-        TokenName::Issued(id) => {
-            out.push(1);
-            out.extend(id.as_bytes());
-        }
-        TokenName::Assigned(digest) => {
-            out.push(2);
-            out.extend(digest.as_bytes());
-        }
-    }
 }
 
 fn put_tokens(out: &mut Vec<u8>, tokens: &[TokenRecord]) {
@@ -499,75 +239,7 @@ fn put_tokens(out: &mut Vec<u8>, tokens: &[TokenRecord]) {
     }
 }
 
-/// What is left to read of a value.
-pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn encoding(mut self) -> Option<Self> {
-        (self.byte()? == ENCODING).then_some(self)
-    }
-
-    pub(crate) fn byte(&mut self) -> Option<u8> {
-        let (byte, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(*byte)
-    }
-
-    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (bytes, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*bytes)
-    }
-
-    fn number(&mut self) -> Option<u64> {
-        self.array().map(u64::from_be_bytes)
-    }
-
-    fn length(&mut self) -> Option<usize> {
-        usize::try_from(u32::from_be_bytes(self.array()?)).ok()
-    }
-
-    fn moment(&mut self) -> Option<Timestamp> {
-        Timestamp::from_unix(i64::from_be_bytes(self.array()?) ^ i64::MIN)
-    }
-
-    fn text(&mut self) -> Option<&'a str> {
-        let length = self.length()?;
-        let (text, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        std::str::from_utf8(text).ok()
-    }
-
-    #[expect(
-        clippy::option_option,
-        reason = "whether it can be read, and whether it is there"
-    )]
-    fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
-        match self.byte()? {
-            0 => Some(None),
-            1 => read(self).map(Some),
-            _ => None,
-        }
-    }
-
-    /// A user's id, up to the 0 that ends it.
-    pub(crate) fn owner(&mut self) -> Option<UserId> {
-        let end = self.0.iter().position(|byte| *byte == 0)?;
-        let (id, rest) = self.0.split_at_checked(end)?;
-        self.0 = rest.get(1..)?;
-        UserId::parse(std::str::from_utf8(id).ok()?).ok()
-    }
-
-    pub(crate) fn name(&mut self) -> Option<TokenName> {
-        match self.byte()? {
-            1 => self.array().map(|id| TokenName::Issued(TokenId::from_bytes(id))),
-            2 => self
-                .array()
-                .map(|digest| TokenName::Assigned(Digest::from_bytes(digest))),
-            _ => None,
-        }
-    }
-
+impl Reader<'_> {
     fn record(&mut self, id: &UserId) -> Option<Versioned<UserRecord>> {
         let version = Version::from_bytes(self.array()?);
         let token_mode = match self.byte()? {

@@ -13,9 +13,11 @@ use crate::{
     database::{Batch, Database, RowChange},
     error::{Fault, Result},
     row::{
-        Mortal, STATE, State, Table, User, decode_replay, decode_revoked, decode_tombstone, encode_replay,
-        encode_revoked, encode_tombstone, replay_key, token_key, user_id,
+        User, decode_replay, decode_revoked, decode_tombstone, encode_replay, encode_revoked,
+        encode_tombstone,
     },
+    state::State,
+    table::{Mortal, STATE, Table, replay_key, token_key, user_id},
     view::{Rows, range},
 };
 

@@ -20,7 +20,7 @@ use sled::IVec;
 use crate::{
     database::{Batch, Database},
     error::Result,
-    row::Table,
+    table::Table,
 };
 
 /// Rows that can be read: those of an instant, or those that a write is about to make.
