@@ -9,6 +9,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use issuer_store::StoreErrorKind;
 use sled::{
     IVec, Tree,
     transaction::{ConflictableTransactionError, TransactionError, Transactional},
@@ -36,7 +37,14 @@ pub(crate) struct Database {
     folder: PathBuf,
     /// Pages that did not fit into the log, each a file of its own, and synced.
     synced_blobs: Mutex<HashSet<OsString>>,
+    /// What a test does in the place of a slow or failing disk.
+    #[cfg(test)]
+    pub(crate) before_sync: Mutex<Option<Disk>>,
 }
+
+/// A disk that takes its time, or fails.
+#[cfg(test)]
+type Disk = Box<dyn FnMut() -> Result<()> + Send>;
 
 /// A row to put or to delete, with what is there before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +65,7 @@ impl Database {
                 .cache_capacity(cache_bytes)
                 .segment_size(SEGMENT_BYTES)
                 .flush_every_ms(Some(CLEAN_EVERY_MILLIS));
-            Ok(config.open()?)
+            config.open().map_err(unless_locked)
         })?;
         contained(|| {
             let mut trees = Vec::with_capacity(Table::ALL.len());
@@ -73,6 +81,8 @@ impl Database {
                 file: File::open(folder.join("db"))?,
                 folder: folder.to_owned(),
                 synced_blobs: Mutex::default(),
+                #[cfg(test)]
+                before_sync: Mutex::default(),
             };
             database.sync_everything()?;
             Ok(database)
@@ -146,6 +156,10 @@ impl Database {
     /// file's length nor a disk that keeps writes to itself. Pages too large for the log are files of their own, which
     /// it does not sync at all.
     pub(crate) fn sync(&self) -> Result<()> {
+        #[cfg(test)]
+        if let Some(disk) = &mut *self.before_sync.lock().unwrap_or_else(PoisonError::into_inner) {
+            disk()?;
+        }
         self.db.flush()?;
         self.sync_new_blobs()?;
         self.file.sync_data()?;
@@ -213,6 +227,17 @@ impl Database {
         }
         *synced = found;
         Ok(())
+    }
+}
+
+/// The folder is locked before sled opens it, so that somebody else has it who does not know of that: a store of
+/// this process that could not close its files, or another program.
+fn unless_locked(error: sled::Error) -> Fault {
+    match error {
+        sled::Error::Io(error) if error.to_string().starts_with("could not acquire lock") => {
+            Fault::refused(StoreErrorKind::Busy, "has a database that is open elsewhere")
+        }
+        error => error.into(),
     }
 }
 

@@ -1,0 +1,235 @@
+//! Other processes: one that has the folder, one that is killed, one that the system refuses, one that is watched.
+//!
+//! A test starts its own program again: with a path in the environment, the ignored test that it names does
+//! the work of a child.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+use std::{
+    env,
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use issuer::state::Expect;
+use issuer_conformance::{
+    fixture::{creating, id, issued, user, version, writing},
+    probe::{applied, snapshot},
+};
+use issuer_sled::SledStore;
+use issuer_store::{Effect, Lookup, Outcome, Store, StoreErrorKind};
+
+const PATH: &str = "ISSUER_SLED_TEST_PATH";
+const NUMBER: &str = "ISSUER_SLED_TEST_NUMBER";
+
+/// This program again, to run the test `work` in the store at `path`.
+fn child(work: &str, path: &Path, number: u64) -> Child {
+    let mut command = Command::new(env::current_exe().unwrap());
+    start(
+        command.args([work, "--exact", "--ignored", "--nocapture"]),
+        path,
+        number,
+    )
+}
+
+fn start(command: &mut Command, path: &Path, number: u64) -> Child {
+    command
+        .env(PATH, path)
+        .env(NUMBER, number.to_string())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits for a child, whose work must have succeeded, and returns what it printed.
+fn finish(child: Child) -> String {
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What a child was told; nothing where somebody runs the ignored tests by hand.
+fn told() -> Option<(PathBuf, u64)> {
+    Some((env::var_os(PATH)?.into(), env::var(NUMBER).ok()?.parse().ok()?))
+}
+
+#[test]
+fn a_folder_that_another_process_has_is_refused_with_that_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sled");
+    let store = SledStore::open(&path).unwrap();
+    let printed = finish(child("work_refused_open", &path, 0));
+    let line = printed
+        .lines()
+        .find_map(|line| line.strip_prefix("refused "))
+        .expect("a refusal");
+    assert!(
+        line.starts_with("Busy") && line.contains("another process"),
+        "{line}"
+    );
+    applied(&store, [creating("amy", 1)]);
+}
+
+#[test]
+#[ignore = "the work of a child process"]
+fn work_refused_open() {
+    let Some((path, _)) = told() else { return };
+    let error = SledStore::open(path).unwrap_err();
+    println!("\nrefused {:?}: {error}", error.kind());
+}
+
+#[test]
+fn what_was_acknowledged_before_a_kill_is_there_once_and_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sled");
+    for round in 0..10 {
+        let mut writer = child("work_until_killed", &path, round);
+        let mut acknowledged = None;
+        let lines = BufReader::new(writer.stdout.take().unwrap()).lines();
+        for line in lines
+            .map(Result::unwrap)
+            .filter(|line| line.starts_with("applied "))
+            .take(20)
+        {
+            acknowledged = Some(line.strip_prefix("applied ").unwrap().parse::<u64>().unwrap());
+        }
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+        let store = SledStore::open(&path).unwrap();
+        for number in 0..=acknowledged.unwrap() {
+            let found = snapshot(&store, &name(round, number));
+            assert_eq!(found.user.unwrap().version, version(number));
+            assert_eq!(found.tokens, [issued(&name(round, number))]);
+        }
+    }
+}
+
+fn name(round: u64, number: u64) -> String {
+    format!("user {round}.{number}")
+}
+
+#[test]
+#[ignore = "the work of a child process"]
+fn work_until_killed() {
+    let Some((path, round)) = told() else { return };
+    let store = SledStore::open(path).unwrap();
+    for number in 0.. {
+        let name = name(round, number);
+        applied(&store, [creating(&name, number).token(issued(&name))]);
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "applied {number}").unwrap();
+        out.flush().unwrap();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_write_that_the_system_refuses_is_there_whole_or_not_at_all_and_the_store_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sled");
+    // No file may grow past 400 KiB, and the log is the first that wants to: a new one, for sled writes the rest of
+    // the last segment of one that it finds.
+    let mut limited = Command::new("bash");
+    limited.args([
+        "-c",
+        "trap '' XFSZ; ulimit -f 400; exec \"$0\" work_until_refused --exact --ignored --nocapture",
+    ]);
+    let printed = finish(start(limited.arg(env::current_exe().unwrap()), &path, 0));
+    let line = printed
+        .lines()
+        .find_map(|line| line.strip_prefix("refused "))
+        .expect("a refusal");
+    let refused: u64 = line.parse().unwrap();
+    assert!(refused > 0, "some were applied");
+    let store = SledStore::open(&path).unwrap();
+    for number in 0..refused {
+        assert_eq!(
+            snapshot(&store, &name(0, number)).tokens,
+            [issued(&name(0, number))]
+        );
+    }
+    let last = snapshot(&store, &name(0, refused));
+    assert!(last.user.is_none() || last.tokens == [issued(&name(0, refused))]);
+    applied(&store, [writing("amy", Expect::Any, 1).user(user("amy"))]);
+}
+
+#[test]
+#[ignore = "the work of a child process"]
+fn work_until_refused() {
+    let Some((path, round)) = told() else { return };
+    let store = SledStore::open(path).unwrap();
+    for number in 0..10_000 {
+        let name = name(round, number);
+        match store.apply(&[creating(&name, number).token(issued(&name)).into()]) {
+            Ok(outcomes) => assert_eq!(outcomes, [Outcome::Applied]),
+            Err(error) => {
+                assert!(
+                    matches!(error.kind(), StoreErrorKind::Io | StoreErrorKind::Full),
+                    "{error:?}"
+                );
+                assert_eq!(error.effect(), Effect::Unknown);
+                let lookup = id(&name);
+                let closed = store.load(&[Lookup::user(&lookup)]).unwrap_err();
+                assert_eq!(closed.kind(), StoreErrorKind::Closed, "{closed:?}");
+                let closed = store.apply(&[creating("amy", 1).into()]).unwrap_err();
+                assert_eq!(
+                    (closed.kind(), closed.effect()),
+                    (StoreErrorKind::Closed, Effect::None)
+                );
+                println!("\nrefused {number}");
+                return;
+            }
+        }
+    }
+    panic!("nothing was refused");
+}
+
+/// sled itself calls `fsync` alone, and only now and then; `fdatasync` is ours.
+#[cfg(target_os = "linux")]
+#[test]
+fn every_slice_is_synced_once() {
+    if !Command::new("strace")
+        .arg("-V")
+        .output()
+        .is_ok_and(|output| output.status.success())
+    {
+        println!("skipped: strace is not installed");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sled");
+    let trace = folder.path().join("trace");
+    let mut watched = Command::new("strace");
+    watched
+        .args(["-f", "-y", "-e", "trace=fdatasync", "-o"])
+        .arg(&trace)
+        .arg(env::current_exe().unwrap())
+        .args(["work_thirty_slices", "--exact", "--ignored", "--nocapture"]);
+    finish(start(&mut watched, &path, 0));
+    let trace = std::fs::read_to_string(trace).unwrap();
+    let syncs = trace
+        .lines()
+        .filter(|line| line.contains("fdatasync(") && line.contains("users.sled/db>"));
+    // One more for what a new folder begins with.
+    assert_eq!(syncs.count(), 31, "{trace}");
+}
+
+#[test]
+#[ignore = "the work of a child process"]
+fn work_thirty_slices() {
+    let Some((path, _)) = told() else { return };
+    let store = SledStore::open(path).unwrap();
+    for slice in 0..30 {
+        applied(
+            &store,
+            (0..64).map(|n| creating(&name(slice, n), n).token(issued(&name(slice, n)))),
+        );
+    }
+}
