@@ -53,7 +53,7 @@ impl<'a> Blocking<'a> {
             user: &claimed.user,
             id: claimed.id,
         }];
-        let found = guard::read(|| self.0.store().find(&wanted))?;
+        let found = guard::read_all(wanted.len(), || self.0.store().find(&wanted))?;
         self.0.judge(&claimed, found.into_iter().next().flatten())
     }
 

@@ -1,13 +1,12 @@
 //! A request on its way through the writer.
 
-use std::sync::Arc;
-
 use issuer::{
     Digest, Timestamp,
     decide::{self, Decision, Fresh, Issue, IssuedRecord, Refusal, Revoke, Revoked, Rules},
     state::{Commit, Snapshot, UserRecord},
     user::{NewUser, UserId},
 };
+use issuer_store::Effect;
 
 use crate::{Error, reply::Reply};
 
@@ -105,11 +104,11 @@ pub(crate) trait Job: Send {
 pub(crate) struct Caller<C: Call> {
     call: C,
     decided: Option<Result<C::Answer, Refusal>>,
-    reply: Arc<Reply<C::Answer>>,
+    reply: Reply<C::Answer>,
 }
 
 impl<C: Call> Caller<C> {
-    pub(crate) const fn new(call: C, reply: Arc<Reply<C::Answer>>) -> Self {
+    pub(crate) const fn new(call: C, reply: Reply<C::Answer>) -> Self {
         Self {
             call,
             decided: None,
@@ -132,7 +131,7 @@ impl<C: Call> Job for Caller<C> {
     }
 
     fn begin(&self) -> bool {
-        self.reply.begin()
+        self.reply.begin(Effect::Unknown)
     }
 
     fn decide(&mut self, snapshot: &Snapshot, rules: &Rules, now: Timestamp, fresh: Fresh) -> Option<Commit> {
@@ -146,8 +145,9 @@ impl<C: Call> Job for Caller<C> {
     }
 
     fn settle(self: Box<Self>) {
-        if let Some(decided) = self.decided {
-            self.reply.send(decided.map_err(Error::from));
+        let Self { decided, reply, .. } = *self;
+        if let Some(decided) = decided {
+            reply.send(decided.map_err(Error::from));
         }
     }
 

@@ -5,6 +5,8 @@ use std::{fmt, sync::Arc};
 use issuer::decide::Refusal;
 use issuer_store::{Effect, StoreError, StoreErrorKind};
 
+use crate::queue::Rejected;
+
 /// Why a call did not do what it was asked to.
 ///
 /// [`kind`](Error::kind) tells the cases apart, [`is_retryable`](Error::is_retryable) whether the same call may do
@@ -76,9 +78,19 @@ impl Error {
         }
     }
 
-    pub(crate) const fn maybe_applied(mut self) -> Self {
-        self.effect = Effect::Unknown;
+    /// The same error of a call that may have left this behind.
+    pub(crate) const fn with_effect(mut self, effect: Effect) -> Self {
+        self.effect = effect;
         self
+    }
+}
+
+impl From<Rejected> for Error {
+    fn from(rejected: Rejected) -> Self {
+        Self::new(match rejected {
+            Rejected::Full => ErrorKind::Overloaded,
+            Rejected::Closed => ErrorKind::ShuttingDown,
+        })
     }
 }
 

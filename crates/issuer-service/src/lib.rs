@@ -4,6 +4,7 @@ mod blocking;
 mod builder;
 mod call;
 mod clock;
+mod deadlines;
 mod error;
 mod fresh;
 mod guard;

@@ -14,11 +14,11 @@ struct State<T> {
     open: bool,
 }
 
-/// Why an item was not taken in; it comes back.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Rejected<T> {
-    Full(T),
-    Closed(T),
+/// Why an item was not taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rejected {
+    Full,
+    Closed,
 }
 
 impl<T> Queue<T> {
@@ -35,13 +35,13 @@ impl<T> Queue<T> {
     }
 
     /// Takes an item in, or refuses it at once.
-    pub(crate) fn push(&self, item: T) -> Result<(), Rejected<T>> {
+    pub(crate) fn push(&self, item: T) -> Result<(), Rejected> {
         let mut state = self.lock();
         if !state.open {
-            return Err(Rejected::Closed(item));
+            return Err(Rejected::Closed);
         }
         if state.waiting.len() >= self.bound {
-            return Err(Rejected::Full(item));
+            return Err(Rejected::Full);
         }
         state.waiting.push_back(item);
         drop(state);
@@ -87,10 +87,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_queue_refuses_at_once_and_gives_the_item_back() {
+    fn a_full_queue_refuses_at_once() {
         let queue = Queue::new(1);
         assert_eq!(queue.push(1), Ok(()));
-        assert_eq!(queue.push(2), Err(Rejected::Full(2)));
+        assert_eq!(queue.push(2), Err(Rejected::Full));
     }
 
     #[test]
@@ -98,7 +98,7 @@ mod tests {
         let queue = Queue::new(8);
         queue.push(1).unwrap();
         queue.close();
-        assert_eq!(queue.push(2), Err(Rejected::Closed(2)));
+        assert_eq!(queue.push(2), Err(Rejected::Closed));
         assert_eq!(queue.take(8), Some(vec![1]));
         assert_eq!(queue.take(8), None);
     }

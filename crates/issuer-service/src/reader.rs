@@ -1,10 +1,9 @@
 //! Reads for async callers: off their threads, and many in one call.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use issuer::{TokenId, state::TokenState, user::UserId};
-use issuer_store::{Store, TokenRef};
+use issuer_store::{Effect, Store, TokenRef};
 
 use crate::{Error, guard, queue::Queue, reply::Reply};
 
@@ -23,7 +22,7 @@ type Question = Box<dyn FnOnce(&dyn Store) + Send>;
 pub(crate) struct Find {
     pub(crate) user: UserId,
     pub(crate) id: TokenId,
-    pub(crate) reply: Arc<Reply<Option<TokenState>>>,
+    pub(crate) reply: Reply<Option<TokenState>>,
 }
 
 /// Works until the queue is closed and empty.
@@ -38,7 +37,7 @@ fn work(store: &dyn Store, batch: Vec<Read>) {
     let mut finds = Vec::with_capacity(batch.len());
     for read in batch {
         match read {
-            Read::Find(find) if find.reply.begin() => finds.push(find),
+            Read::Find(find) if find.reply.begin(Effect::None) => finds.push(find),
             Read::Find(_) => {}
             Read::Ask(ask) => ask(store),
         }
@@ -53,22 +52,24 @@ fn work(store: &dyn Store, batch: Vec<Read>) {
             id: find.id,
         })
         .collect();
-    match guard::read(|| store.find(&tokens)) {
+    match guard::read_all(tokens.len(), || store.find(&tokens)) {
         Ok(found) => finds
-            .iter()
+            .into_iter()
             .zip(found)
             .for_each(|(find, state)| find.reply.send(Ok(state))),
-        Err(error) => finds.iter().for_each(|find| find.reply.send(Err(error.clone()))),
+        Err(error) => finds
+            .into_iter()
+            .for_each(|find| find.reply.send(Err(error.clone()))),
     }
 }
 
 /// Asks the store for something else and answers with it.
 pub(crate) fn ask<T: Send + 'static>(
-    reply: Arc<Reply<T>>,
+    reply: Reply<T>,
     question: impl FnOnce(&dyn Store) -> Result<T, Error> + Send + 'static,
 ) -> Read {
     Read::Ask(Box::new(move |store| {
-        if reply.begin() {
+        if reply.begin(Effect::None) {
             reply.send(question(store));
         }
     }))

@@ -1,49 +1,102 @@
-//! The way back to a caller: exactly one answer, at the deadline at the latest.
+//! The way back to a caller: exactly one answer.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::{Error, error::ErrorKind};
+use issuer_store::Effect;
 
-/// Whoever answers holds this; the first answer counts.
-pub(crate) struct Reply<T>(Mutex<State<T>>);
+use crate::{Error, deadlines::Expire, error::ErrorKind};
 
-struct State<T> {
-    sender: Option<oneshot::Sender<Result<T, Error>>>,
-    begun: bool,
-}
+/// Whoever answers holds this. Dropped without an answer, it tells the caller that the request was lost, so
+/// that a panic leaves nobody waiting.
+pub(crate) struct Reply<T>(Arc<Slot<T>>);
 
 /// Where the answer arrives.
 pub(crate) struct Pending<T>(oneshot::Receiver<Result<T, Error>>);
 
-pub(crate) fn channel<T: Send>() -> (Arc<Reply<T>>, Pending<T>) {
+/// What the one who answers and the watch over deadlines share: the first to come takes the sender.
+struct Slot<T>(Mutex<State<T>>);
+
+struct State<T> {
+    sender: Option<oneshot::Sender<Result<T, Error>>>,
+    /// What the request has left behind if it is given up now.
+    effect: Effect,
+}
+
+pub(crate) fn channel<T: Send>() -> (Reply<T>, Pending<T>) {
     let (sender, receiver) = oneshot::channel();
     let state = State {
         sender: Some(sender),
-        begun: false,
+        effect: Effect::None,
     };
-    (Arc::new(Reply(Mutex::new(state))), Pending(receiver))
+    (Reply(Arc::new(Slot(Mutex::new(state)))), Pending(receiver))
 }
 
 impl<T> Reply<T> {
-    /// Marks the request as begun; `false` if nobody waits for it any more, so that it must not begin.
-    pub(crate) fn begin(&self) -> bool {
-        let mut state = self.lock();
-        state.begun = state.sender.as_ref().is_some_and(|sender| !sender.is_closed());
-        state.begun
+    /// Begins the request, which may leave `effect` behind from now on; `false` if nobody waits for it any
+    /// more, so that it must not begin.
+    pub(crate) fn begin(&self, effect: Effect) -> bool {
+        let mut state = self.0.lock();
+        let waits = state.waits();
+        if waits {
+            state.effect = effect;
+        }
+        waits
     }
 
-    pub(crate) fn send(&self, answer: Result<T, Error>) {
-        let sender = self.lock().sender.take();
+    pub(crate) fn send(self, answer: Result<T, Error>) {
+        self.0.answer(|_| answer);
+    }
+}
+
+impl<T: Send + 'static> Reply<T> {
+    /// For the watch over deadlines.
+    pub(crate) fn watched(&self) -> Arc<dyn Expire> {
+        self.0.clone()
+    }
+}
+
+impl<T> Drop for Reply<T> {
+    fn drop(&mut self) {
+        self.0.give_up(ErrorKind::Internal);
+    }
+}
+
+impl<T> Slot<T> {
+    fn give_up(&self, kind: ErrorKind) {
+        self.answer(|effect| Err(Error::new(kind).with_effect(effect)));
+    }
+
+    /// Answers, unless somebody did. Between taking the sender and reading the effect nobody can begin.
+    fn answer(&self, answer: impl FnOnce(Effect) -> Result<T, Error>) {
+        let mut state = self.lock();
+        let (sender, effect) = (state.sender.take(), state.effect);
+        drop(state);
         if let Some(sender) = sender {
-            // A caller that went away needs no answer.
-            let _ = sender.send(answer);
+            // A caller that went away needs no answer. To wake one that waits runs code of its runtime: if
+            // that panics, it is no concern of the others who are answered on this thread.
+            let _ = catch_unwind(AssertUnwindSafe(|| sender.send(answer(effect))));
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> State<T> {
+    fn waits(&self) -> bool {
+        self.sender.as_ref().is_some_and(|sender| !sender.is_closed())
+    }
+}
+
+impl<T: Send> Expire for Slot<T> {
+    fn waits(&self) -> bool {
+        self.lock().waits()
+    }
+
+    fn expire(&self) {
+        self.give_up(ErrorKind::DeadlineExceeded);
     }
 }
 
@@ -59,103 +112,63 @@ impl<T> Pending<T> {
     }
 }
 
-/// The batch that the request was in panicked.
+/// For the type alone: whoever takes the sender sends.
 fn lost() -> Error {
-    Error::new(ErrorKind::Internal).maybe_applied()
+    Error::new(ErrorKind::Internal).with_effect(Effect::Unknown)
 }
 
-/// A request that can be given up.
-pub(crate) trait Expire: Send + Sync {
-    fn is_answered(&self) -> bool;
-    fn expire(&self);
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl<T: Send> Expire for Reply<T> {
-    fn is_answered(&self) -> bool {
-        self.lock().sender.is_none()
+    #[test]
+    fn the_first_answer_counts() {
+        let (reply, pending) = channel();
+        reply.watched().expire();
+        reply.send(Ok(1));
+        assert_eq!(pending.wait().unwrap_err().kind(), &ErrorKind::DeadlineExceeded);
     }
 
-    fn expire(&self) {
-        let begun = self.lock().begun;
-        let error = Error::new(ErrorKind::DeadlineExceeded);
-        self.send(Err(if begun { error.maybe_applied() } else { error }));
+    #[test]
+    fn a_request_that_was_given_up_does_not_begin() {
+        let (reply, pending) = channel::<()>();
+        reply.watched().expire();
+        assert!(!reply.begin(Effect::Unknown));
+        assert_eq!(pending.wait().unwrap_err().effect(), Effect::None);
     }
-}
 
-/// Gives up what is not answered in time. All requests have the same time, so that they expire in the
-/// order of their arrival.
-pub(crate) struct Deadlines {
-    state: Mutex<Watch>,
-    closed: Condvar,
-    time: Duration,
-}
+    #[test]
+    fn a_request_whose_caller_went_away_does_not_begin_and_is_not_watched() {
+        let (reply, pending) = channel::<()>();
+        drop(pending);
+        assert!(!reply.begin(Effect::Unknown));
+        assert!(!reply.watched().waits());
+    }
 
-struct Watch {
-    watched: VecDeque<(Instant, Arc<dyn Expire>)>,
-    open: bool,
-}
-
-impl Deadlines {
-    pub(crate) fn new(time: Duration) -> Self {
-        let state = Watch {
-            watched: VecDeque::new(),
-            open: true,
-        };
-        Self {
-            state: Mutex::new(state),
-            closed: Condvar::new(),
-            time,
+    #[test]
+    fn a_reply_that_is_dropped_tells_the_caller_what_the_request_may_have_left() {
+        for effect in [Effect::None, Effect::Unknown] {
+            let (reply, pending) = channel::<()>();
+            let watched = reply.watched();
+            assert!(reply.begin(effect));
+            drop(reply);
+            let error = pending.wait().unwrap_err();
+            assert_eq!((error.kind(), error.effect()), (&ErrorKind::Internal, effect));
+            assert!(!watched.waits());
         }
     }
 
-    pub(crate) fn watch(&self, reply: Arc<dyn Expire>) {
-        let mut state = self.lock();
-        // Two out for one in: what is answered does not pile up.
-        for _ in 0..2 {
-            if state
-                .watched
-                .front()
-                .is_some_and(|(_, first)| first.is_answered())
-            {
-                state.watched.pop_front();
-            }
+    #[test]
+    fn whoever_is_told_that_nothing_was_begun_can_rely_on_it() {
+        for _ in 0..2_000 {
+            let (reply, pending) = channel::<()>();
+            let watched = reply.watched();
+            let begun = std::thread::scope(|scope| {
+                scope.spawn(|| watched.expire());
+                reply.begin(Effect::Unknown)
+            });
+            let told = pending.wait().unwrap_err().effect();
+            assert_eq!(told, if begun { Effect::Unknown } else { Effect::None });
         }
-        state.watched.push_back((Instant::now() + self.time, reply));
-    }
-
-    /// Gives up what is overdue, until the watch is closed.
-    pub(crate) fn run(&self) {
-        // Fine enough for deadlines of seconds, and nothing has to be woken when a request arrives.
-        let tick = (self.time / 20).clamp(Duration::from_millis(1), Duration::from_millis(100));
-        let mut state = self.lock();
-        while state.open {
-            let now = Instant::now();
-            let mut overdue = Vec::new();
-            while state
-                .watched
-                .front()
-                .is_some_and(|(end, first)| *end <= now || first.is_answered())
-            {
-                overdue.extend(state.watched.pop_front());
-            }
-            drop(state);
-            for (_, reply) in overdue {
-                reply.expire();
-            }
-            state = self
-                .closed
-                .wait_timeout(self.lock(), tick)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
-    }
-
-    pub(crate) fn close(&self) {
-        self.lock().open = false;
-        self.closed.notify_all();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Watch> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

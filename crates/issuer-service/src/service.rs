@@ -13,19 +13,20 @@ use issuer::{
     state::{TokenBody, TokenName, TokenState, UserRecord},
     user::{NewUser, UserId},
 };
-use issuer_store::Store;
+use issuer_store::{Effect, Store};
 
 use crate::{
     ApiCaller, Blocking, BuildError, Builder, Clock, Error, Issued,
     api_keys::ApiKeys,
     call::{Call, Caller, Job},
     clock,
+    deadlines::Deadlines,
     error::ErrorKind,
     guard,
     keeper::Keeper,
-    queue::{Queue, Rejected},
+    queue::Queue,
     reader::{self, Find, Read},
-    reply::{self, Deadlines, Pending, Reply},
+    reply::{self, Pending, Reply},
     writer::Writer,
 };
 
@@ -110,13 +111,10 @@ impl TokenService {
     /// As [`authenticate`](TokenService::authenticate).
     pub async fn inspect(&self, token: &str) -> Result<TokenState, Error> {
         let claimed = self.verify(token)?;
-        let (reply, pending) = self.expect_answer();
-        self.read(Read::Find(Find {
-            user: claimed.user.clone(),
-            id: claimed.id,
-            reply,
-        }))?;
-        self.judge(&claimed, pending.answer().await?)
+        let user = claimed.user.clone();
+        let id = claimed.id;
+        let found = self.read(|reply| Read::Find(Find { user, id, reply }))?;
+        self.judge(&claimed, found.answer().await?)
     }
 
     /// Revokes every token of the user, at once.
@@ -152,11 +150,9 @@ impl TokenService {
     /// # Errors
     /// What [`ErrorKind`] says of the service and the store.
     pub async fn ready(&self) -> Result<(), Error> {
-        let (reply, pending) = self.expect_answer();
-        self.read(reader::ask(reply, |store| {
-            guard::read(|| store.control()).map(drop)
-        }))?;
-        pending.answer().await
+        self.read(|reply| reader::ask(reply, |store| guard::read(|| store.control()).map(drop)))?
+            .answer()
+            .await
     }
 
     /// The caller whose API key this is; `None` if it is unknown, revoked or expired. It takes the same time
@@ -212,27 +208,20 @@ impl TokenService {
 
     /// Hands a call to the writer.
     pub(crate) fn submit<C: Call + 'static>(&self, call: C) -> Result<Pending<C::Answer>, Error> {
-        let (reply, pending) = self.expect_answer();
-        self.0
-            .shared
-            .writes
-            .push(Box::new(Caller::new(call, reply)))
-            .map_err(|rejected| rejected_as(&rejected))?;
+        let (reply, pending) = reply::channel();
+        let watched = reply.watched();
+        self.0.shared.writes.push(Box::new(Caller::new(call, reply)))?;
+        self.0.shared.deadlines.watch(watched);
         Ok(pending)
     }
 
-    fn read(&self, read: Read) -> Result<(), Error> {
-        self.0
-            .shared
-            .reads
-            .push(read)
-            .map_err(|rejected| rejected_as(&rejected))
-    }
-
-    fn expect_answer<T: Send + 'static>(&self) -> (Arc<Reply<T>>, Pending<T>) {
+    /// Hands a question to the readers.
+    fn read<T: Send + 'static>(&self, read: impl FnOnce(Reply<T>) -> Read) -> Result<Pending<T>, Error> {
         let (reply, pending) = reply::channel();
-        self.0.shared.deadlines.watch(reply.clone());
-        (reply, pending)
+        let watched = reply.watched();
+        self.0.shared.reads.push(read(reply))?;
+        self.0.shared.deadlines.watch(watched);
+        Ok(pending)
     }
 
     /// Signs a token from the record that was committed: the same record, the same bytes.
@@ -252,7 +241,7 @@ impl TokenService {
         // The rules let no key but those of the set stand in a live record, and the builder has signed the
         // longest token there is.
         let signed = self.0.shared.settings.keys.sign_with(body.key, &claims);
-        let text = signed.map_err(|_| Error::new(ErrorKind::Internal).maybe_applied())?;
+        let text = signed.map_err(|_| Error::new(ErrorKind::Internal).with_effect(Effect::Unknown))?;
         Ok(Issued {
             token: text,
             expires_at: token.expires_at,
@@ -332,13 +321,6 @@ fn dead(error: VerifyError) -> Refusal {
         VerifyError::Audience => Dead::Audience,
         VerifyError::UnknownKey => Dead::KeyGone,
         _ => Dead::Unverified,
-    })
-}
-
-fn rejected_as<T>(rejected: &Rejected<T>) -> Error {
-    Error::new(match rejected {
-        Rejected::Full(_) => ErrorKind::Overloaded,
-        Rejected::Closed(_) => ErrorKind::ShuttingDown,
     })
 }
 

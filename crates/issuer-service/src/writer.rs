@@ -9,7 +9,7 @@ use issuer::{
     state::{Commit, Snapshot},
     user::UserId,
 };
-use issuer_store::{Lookup, Outcome, Store};
+use issuer_store::{Effect, Lookup, Outcome, Store};
 
 use crate::{Clock, Error, call::Job, clock, error::ErrorKind, fresh::fresh, guard, queue::Queue};
 
@@ -25,22 +25,19 @@ pub(crate) struct Writer<'a> {
     pub(crate) clock: &'a dyn Clock,
 }
 
-/// What the requests of one user come to.
+/// The requests of one user.
 struct Group {
     user: UserId,
     jobs: Vec<Box<dyn Job>>,
     replays: Vec<Digest>,
     digests: Vec<Digest>,
-    commit: Option<Commit>,
-    /// How many of `jobs`, from the first, rest on nothing that is still to be written.
-    settled: usize,
 }
 
 impl Writer<'_> {
     /// Works until the queue is closed and empty.
     pub(crate) fn run(&self, queue: &Queue<Box<dyn Job>>) {
         while let Some(batch) = queue.take(MAX_BATCH) {
-            // A panic below drops the batch, and with it every way back: the callers are told.
+            // A panic below drops the batch, and each reply that is dropped tells its caller.
             let _ = catch_unwind(AssertUnwindSafe(|| self.work(batch)));
         }
     }
@@ -49,73 +46,81 @@ impl Writer<'_> {
         let begun = batch.into_iter().filter(|job| job.begin());
         let mut groups = by_user(begun);
         for _ in 0..MAX_ROUNDS {
-            groups = self.round(groups);
             if groups.is_empty() {
                 return;
             }
+            groups = self.round(groups);
         }
-        for group in groups {
-            group.fail(&Error::new(ErrorKind::Contended));
-        }
+        fail_all(groups, &Error::new(ErrorKind::Contended));
     }
 
     /// Load, decide, apply, answer. Returns the groups that lost a race.
-    fn round(&self, mut groups: Vec<Group>) -> Vec<Group> {
+    fn round(&self, groups: Vec<Group>) -> Vec<Group> {
         let lookups: Vec<Lookup<'_>> = groups.iter().map(Group::lookup).collect();
-        let snapshots = match guard::read(|| self.store.load(&lookups)) {
-            Ok(snapshots) if snapshots.len() == groups.len() => snapshots,
-            Ok(_) => return fail_all(groups, &Error::new(ErrorKind::Internal)),
+        let snapshots = match guard::read_all(groups.len(), || self.store.load(&lookups)) {
+            Ok(snapshots) => snapshots,
             Err(error) => return fail_all(groups, &error),
         };
-        for (group, snapshot) in groups.iter_mut().zip(snapshots) {
-            self.decide(group, snapshot);
-        }
-        let commits: Vec<Commit> = groups
-            .iter_mut()
-            .filter_map(|group| group.commit.take())
-            .collect();
-        let (settled, written): (Vec<Group>, Vec<Group>) = groups
+        let (waiting, commits): (Vec<Group>, Vec<Commit>) = groups
             .into_iter()
-            .partition(|group| group.settled == group.jobs.len());
-        settled.into_iter().for_each(Group::settle);
+            .zip(snapshots)
+            .filter_map(|(group, snapshot)| self.decide(group, snapshot))
+            .unzip();
         if commits.is_empty() {
             return Vec::new();
         }
-        match guard::write(|| self.store.apply(&commits)) {
-            Err(error) => fail_all(written, &error),
-            Ok(outcomes) if outcomes.len() != written.len() => {
-                fail_all(written, &Error::new(ErrorKind::Internal).maybe_applied())
+        let outcomes = match guard::write(|| self.store.apply(&commits)) {
+            Ok(outcomes) if outcomes.len() == commits.len() => outcomes,
+            Ok(_) => {
+                let error = Error::new(ErrorKind::Internal).with_effect(Effect::Unknown);
+                return fail_all(waiting, &error);
             }
-            Ok(outcomes) => {
-                let mut lost = Vec::new();
-                for (group, outcome) in written.into_iter().zip(outcomes) {
-                    match outcome {
-                        Outcome::Applied => group.settle(),
-                        Outcome::Conflict => lost.push(group),
-                    }
-                }
-                lost
-            }
+            Err(error) => return fail_all(waiting, &error),
+        };
+        let (applied, lost): (Vec<_>, Vec<_>) = waiting
+            .into_iter()
+            .zip(outcomes)
+            .partition(|(_, outcome)| *outcome == Outcome::Applied);
+        for (group, _) in applied {
+            group.jobs.into_iter().for_each(Job::settle);
         }
+        lost.into_iter().map(|(group, _)| group).collect()
     }
 
     /// Decides the requests of one user one after the other, each on what the ones before it would leave,
     /// and folds what they write into one commit.
-    fn decide(&self, group: &mut Group, mut snapshot: Snapshot) {
-        group.commit = None;
-        group.settled = 0;
-        for job in &mut group.jobs {
+    ///
+    /// Those before the first that writes rest on what is durable already, and are answered. All others, the
+    /// refusals among them, wait for the commit.
+    fn decide(&self, group: Group, mut snapshot: Snapshot) -> Option<(Group, Commit)> {
+        let mut folded: Option<Commit> = None;
+        let mut waiting = Vec::new();
+        for mut job in group.jobs {
             let now = self.clock.now();
-            if let Some(commit) = job.decide(&snapshot, self.rules, clock::seconds(now), fresh(now)) {
-                snapshot = snapshot.after(&commit);
-                match &mut group.commit {
-                    Some(folded) => folded.fold(commit),
-                    None => group.commit = Some(commit),
+            match (
+                job.decide(&snapshot, self.rules, clock::seconds(now), fresh(now)),
+                &mut folded,
+            ) {
+                (None, None) => {
+                    job.settle();
+                    continue;
                 }
-            } else if group.commit.is_none() {
-                group.settled += 1;
+                (None, Some(_)) => {}
+                (Some(commit), folded) => {
+                    snapshot = snapshot.after(&commit);
+                    match folded {
+                        Some(folded) => folded.fold(commit),
+                        None => *folded = Some(commit),
+                    }
+                }
             }
+            waiting.push(job);
         }
+        let group = Group {
+            jobs: waiting,
+            ..group
+        };
+        folded.map(|commit| (group, commit))
     }
 }
 
@@ -126,8 +131,6 @@ impl Group {
             jobs: Vec::new(),
             replays: Vec::new(),
             digests: Vec::new(),
-            commit: None,
-            settled: 0,
         }
     }
 
@@ -136,20 +139,6 @@ impl Group {
             user: &self.user,
             replays: &self.replays,
             digests: &self.digests,
-        }
-    }
-
-    fn settle(self) {
-        self.jobs.into_iter().for_each(Job::settle);
-    }
-
-    fn fail(self, error: &Error) {
-        for (at, job) in self.jobs.into_iter().enumerate() {
-            if at < self.settled {
-                job.settle();
-            } else {
-                job.fail(error.clone());
-            }
         }
     }
 }
@@ -176,9 +165,10 @@ fn by_user(jobs: impl Iterator<Item = Box<dyn Job>>) -> Vec<Group> {
     groups
 }
 
+/// Tells all of them; none is left to decide again.
 fn fail_all(groups: Vec<Group>, error: &Error) -> Vec<Group> {
-    for group in groups {
-        group.fail(error);
+    for job in groups.into_iter().flat_map(|group| group.jobs) {
+        job.fail(error.clone());
     }
     Vec::new()
 }

@@ -1,0 +1,168 @@
+//! Too many callers, or a store that is too slow: everybody is told, at once or at the deadline.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests say so by failing")]
+
+mod given;
+
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use given::{Gate, Method, Watched, amy, over, until, user};
+use issuer_service::{ErrorKind, Issued, TokenService};
+use issuer_store::Effect;
+
+/// A store whose calls of `method` wait at the gate.
+fn held(method: Method, gate: &Arc<Gate>) -> Arc<Watched> {
+    let gate = gate.clone();
+    Arc::new(Watched::new().before(move |called| {
+        if called == method {
+            gate.pass();
+        }
+        Ok(())
+    }))
+}
+
+#[test]
+fn past_the_bound_a_caller_is_refused_at_once_and_when_it_drains_everybody_else_is_served() {
+    let gate = Gate::shut();
+    let tokens = over(held(Method::Apply, &gate)).queue_bound(8).build().unwrap();
+    thread::scope(|scope| {
+        let tokens = &tokens;
+        let begun = scope.spawn(|| tokens.blocking().issue(amy()));
+        gate.wait_for_somebody();
+        let waiting: Vec<_> = (0..8)
+            .map(|n| scope.spawn(move || tokens.blocking().issue(user(&format!("waits {n}")))))
+            .collect();
+        // Once all eight wait, one more is too many.
+        let refused = loop {
+            let asked = Instant::now();
+            let mut one_more = Box::pin(tokens.issue(user("one more")));
+            let polled = futures_executor::block_on(async {
+                std::future::poll_fn(|context| std::task::Poll::Ready(one_more.as_mut().poll(context))).await
+            });
+            if let std::task::Poll::Ready(answer) = polled {
+                assert!(asked.elapsed() < Duration::from_secs(1));
+                break answer.unwrap_err();
+            }
+            // It took a place in the queue: it goes away, and whoever finds no place asks again below.
+        };
+        assert_eq!(
+            (refused.kind(), refused.effect(), refused.is_retryable()),
+            (&ErrorKind::Overloaded, Effect::None, true)
+        );
+        gate.lift();
+        begun.join().unwrap().unwrap();
+        let served = waiting
+            .into_iter()
+            .map(|caller| caller.join().unwrap())
+            .filter(Result::is_ok)
+            .count();
+        assert!(served > 0);
+        tokens.blocking().issue(user("one more")).unwrap();
+    });
+}
+
+fn outcome_for(kind: &ErrorKind, effect: Effect, answer: Result<Issued, issuer_service::Error>) {
+    let error = answer.unwrap_err();
+    assert_eq!((error.kind(), error.effect()), (kind, effect));
+}
+
+/// The error of a call, and how long it took.
+fn timed<T>(call: impl FnOnce() -> T) -> (T, Duration) {
+    let begun = Instant::now();
+    let answer = call();
+    (answer, begun.elapsed())
+}
+
+#[test]
+fn a_store_that_hangs_costs_a_caller_the_deadline_and_no_more() {
+    let gate = Gate::shut();
+    let tokens = over(held(Method::Apply, &gate))
+        .deadline(Duration::from_millis(200))
+        .build()
+        .unwrap();
+    let callers: [&dyn Fn(&TokenService) -> Result<Issued, issuer_service::Error>; 2] =
+        [&|tokens| tokens.blocking().issue(user("blocking")), &|tokens| {
+            futures_executor::block_on(tokens.issue(user("async")))
+        }];
+    // The first is begun and may be carried out yet; the second never is.
+    for (call, effect) in callers.into_iter().zip([Effect::Unknown, Effect::None]) {
+        let (answer, took) = timed(|| call(&tokens));
+        outcome_for(&ErrorKind::DeadlineExceeded, effect, answer);
+        assert!(
+            took >= Duration::from_millis(200) && took < Duration::from_secs(2),
+            "{took:?}"
+        );
+    }
+    gate.lift();
+}
+
+#[test]
+fn a_request_past_its_deadline_in_the_queue_is_never_begun() {
+    let gate = Gate::shut();
+    let store = held(Method::Apply, &gate);
+    let tokens = over(store.clone())
+        .deadline(Duration::from_millis(100))
+        .build()
+        .unwrap();
+    thread::scope(|scope| {
+        let begun = scope.spawn(|| tokens.blocking().issue(user("begun")));
+        gate.wait_for_somebody();
+        outcome_for(
+            &ErrorKind::DeadlineExceeded,
+            Effect::None,
+            tokens.blocking().issue(user("queued")),
+        );
+        outcome_for(
+            &ErrorKind::DeadlineExceeded,
+            Effect::Unknown,
+            begun.join().unwrap(),
+        );
+    });
+    gate.lift();
+    tokens.shutdown();
+    assert_eq!(store.calls(Method::Load), [["begun"]]);
+    assert_eq!(store.calls(Method::Apply), [["begun"]]);
+}
+
+#[test]
+fn a_read_that_is_given_up_leaves_nothing_behind() {
+    let gate = Gate::open();
+    let tokens = over(held(Method::Find, &gate))
+        .deadline(Duration::from_millis(100))
+        .build()
+        .unwrap();
+    let issued = tokens.blocking().issue(amy()).unwrap();
+    gate.close();
+    let error = futures_executor::block_on(tokens.authenticate(issued.token())).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.effect()),
+        (&ErrorKind::DeadlineExceeded, Effect::None)
+    );
+    gate.lift();
+    futures_executor::block_on(tokens.authenticate(issued.token())).unwrap();
+}
+
+#[test]
+fn a_deadline_without_end_is_none() {
+    let tokens = over(Watched::new()).deadline(Duration::MAX).build().unwrap();
+    tokens.blocking().issue(amy()).unwrap();
+}
+
+#[test]
+fn whoever_waits_reads_while_a_write_hangs() {
+    let gate = Gate::open();
+    let tokens = over(held(Method::Apply, &gate)).build().unwrap();
+    let issued = tokens.blocking().issue(amy()).unwrap();
+    gate.close();
+    thread::scope(|scope| {
+        scope.spawn(|| tokens.blocking().issue(user("another")));
+        gate.wait_for_somebody();
+        futures_executor::block_on(tokens.authenticate(issued.token())).unwrap();
+        tokens.blocking().authenticate(issued.token()).unwrap();
+        gate.lift();
+    });
+    until(|| tokens.blocking().issue(user("a third")).is_ok());
+}
