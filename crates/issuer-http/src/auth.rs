@@ -23,12 +23,13 @@ pub(crate) async fn require_api_key(
     next: Next,
 ) -> Response {
     let key = headers::only(request.headers(), &headers::IM_API_KEY);
-    match key.and_then(|key| tokens.authorize(key)) {
-        Some(caller) => {
+    match key.map(|key| tokens.authorize(key)).transpose() {
+        Ok(Some(Some(caller))) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        None => ApiError::unauthorized().into_response(),
+        Ok(_) => ApiError::unauthorized().into_response(),
+        Err(error) => ApiError::from(error).into_response(),
     }
 }
 

@@ -1,6 +1,9 @@
 //! Who may call the administrative routes: the API keys of the control record.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard},
+    time::{Duration, Instant},
+};
 
 use constant_time_eq::constant_time_eq_32;
 use issuer::{
@@ -13,6 +16,10 @@ use crate::{Error, error::ErrorKind, fresh, guard};
 
 /// Attempts to add a key while others change the record.
 const MAX_ROUNDS: usize = 32;
+
+/// For how long keys are good that could not be read again: a key that was revoked meanwhile, or in a record
+/// that only a newer version reads, must not work for ever.
+const GOOD_FOR: Duration = Duration::from_secs(5);
 
 /// An API key: 1 to 512 visible ASCII characters, so that a header can carry it. Only its digest is held.
 ///
@@ -63,48 +70,73 @@ impl ApiCaller {
 }
 
 /// The control record as it was read last.
-#[derive(Debug, Default)]
-pub(crate) struct ApiKeys(RwLock<Arc<Option<Versioned<Control>>>>);
+#[derive(Debug)]
+pub(crate) struct ApiKeys {
+    known: RwLock<Known>,
+    /// Held while the record is read, so that what was read earlier never arrives later.
+    reading: Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Known {
+    keys: Vec<ApiKeyRecord>,
+    /// When the reading began.
+    read_at: Instant,
+    /// Why it could not be read again.
+    failure: Option<Error>,
+}
 
 impl ApiKeys {
+    /// Reads the record for the first time.
+    pub(crate) fn read(store: &dyn Store) -> Result<Self, Error> {
+        Ok(Self {
+            known: RwLock::new(Known::read(store)?),
+            reading: Mutex::default(),
+        })
+    }
+
     /// Reads the record again.
     pub(crate) fn refresh(&self, store: &dyn Store) -> Result<(), Error> {
-        let control = guard::read(|| store.control())?;
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(control);
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = Known::read(store);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        match read {
+            Ok(now) => *known = now,
+            Err(error) => {
+                known.failure = Some(error.clone());
+                return Err(error);
+            }
+        }
         Ok(())
     }
 
-    fn current(&self) -> Arc<Option<Versioned<Control>>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn known(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn any(&self) -> bool {
-        self.current()
-            .as_ref()
-            .as_ref()
-            .is_some_and(|control| !control.value.api_keys.is_empty())
+        !self.known().keys.is_empty()
     }
 
     /// The caller of this key. The comparison takes the same time whichever key it is, or none.
-    pub(crate) fn authorize(&self, text: &str, now: Timestamp) -> Option<ApiCaller> {
+    pub(crate) fn authorize(&self, text: &str, now: Timestamp) -> Result<Option<ApiCaller>, Error> {
         let presented = Digest::of(text.as_bytes());
-        let current = self.current();
-        let keys = current
-            .as_ref()
-            .as_ref()
-            .map(|control| control.value.api_keys.as_slice())
-            .unwrap_or_default();
+        let known = self.known();
+        if known.read_at.elapsed() > GOOD_FOR {
+            let hangs = || Error::new(ErrorKind::DeadlineExceeded);
+            return Err(known.failure.clone().unwrap_or_else(hangs));
+        }
         let mut found = None;
-        for key in keys {
-            if constant_time_eq_32(key.hash.as_bytes(), presented.as_bytes()) && key.is_live(now) {
+        for key in &known.keys {
+            if constant_time_eq_32(key.hash.as_bytes(), presented.as_bytes()) {
                 found = Some(key);
             }
         }
-        found.map(|key| ApiCaller {
+        Ok(found.filter(|key| key.is_live(now)).map(|key| ApiCaller {
             key: key.hash,
             name: key.name.as_str().into(),
             scope: key.scope,
-        })
+        }))
     }
 
     /// Adds a key with full scope, unless its hash is known: a revoked key stays revoked.
@@ -143,5 +175,17 @@ impl ApiKeys {
             }
         }
         Err(Error::new(ErrorKind::Contended))
+    }
+}
+
+impl Known {
+    fn read(store: &dyn Store) -> Result<Self, Error> {
+        let read_at = Instant::now();
+        let control = guard::read(|| store.control())?;
+        Ok(Self {
+            keys: control.map_or_else(Vec::new, |control| control.value.api_keys),
+            read_at,
+            failure: None,
+        })
     }
 }

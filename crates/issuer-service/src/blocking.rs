@@ -7,27 +7,27 @@ use issuer::{
 };
 use issuer_store::TokenRef;
 
-use crate::{ApiKey, Error, Issued, TokenService, guard};
+use crate::{ApiKey, Error, Issued, engine::Engine, guard};
 
-/// The calls of [`TokenService`], for threads that may block. Errors are as there.
+/// The calls of [`TokenService`](crate::TokenService), for threads that may block. Errors are as there.
 #[derive(Clone, Copy)]
-pub struct Blocking<'a>(&'a TokenService);
+pub struct Blocking<'a>(&'a Engine);
 
 impl<'a> Blocking<'a> {
-    pub(crate) const fn new(service: &'a TokenService) -> Self {
-        Self(service)
+    pub(crate) const fn new(engine: &'a Engine) -> Self {
+        Self(engine)
     }
 
-    /// As [`TokenService::issue`].
+    /// As [`TokenService::issue`](crate::TokenService::issue).
     ///
     /// # Errors
     /// As there.
     pub fn issue(self, request: impl Into<Issue>) -> Result<Issued, Error> {
         let issued = self.0.submit(request.into())?.wait()?;
-        self.0.sign(issued)
+        self.0.settings().sign(issued)
     }
 
-    /// As [`TokenService::write_profile`].
+    /// As [`TokenService::write_profile`](crate::TokenService::write_profile).
     ///
     /// # Errors
     /// As there.
@@ -35,7 +35,7 @@ impl<'a> Blocking<'a> {
         self.0.submit(user)?.wait()
     }
 
-    /// As [`TokenService::authenticate`].
+    /// As [`TokenService::authenticate`](crate::TokenService::authenticate).
     ///
     /// # Errors
     /// As there.
@@ -43,21 +43,25 @@ impl<'a> Blocking<'a> {
         self.inspect(token).map(|state| state.user)
     }
 
-    /// As [`TokenService::inspect`]; reads on the caller's own thread.
+    /// As [`TokenService::inspect`](crate::TokenService::inspect); reads on the caller's own
+    /// thread, for as long as the store takes: there is no deadline.
     ///
     /// # Errors
     /// As there.
     pub fn inspect(self, token: &str) -> Result<TokenState, Error> {
-        let claimed = self.0.verify(token)?;
+        let claimed = self.0.settings().verify(token)?;
+        self.0.accepting()?;
         let wanted = [TokenRef::Issued {
             user: &claimed.user,
             id: claimed.id,
         }];
         let found = guard::read_all(wanted.len(), || self.0.store().find(&wanted))?;
-        self.0.judge(&claimed, found.into_iter().next().flatten())
+        self.0
+            .settings()
+            .judge(&claimed, found.into_iter().next().flatten())
     }
 
-    /// As [`TokenService::revoke_all`].
+    /// As [`TokenService::revoke_all`](crate::TokenService::revoke_all).
     ///
     /// # Errors
     /// As there.
@@ -70,12 +74,12 @@ impl<'a> Blocking<'a> {
             .wait()
     }
 
-    /// As [`TokenService::revoke`].
+    /// As [`TokenService::revoke`](crate::TokenService::revoke).
     ///
     /// # Errors
     /// As there.
     pub fn revoke(self, user: &UserId, token: &str) -> Result<Revoked, Error> {
-        let target = RevokeTarget::Token(self.0.name_of(token));
+        let target = RevokeTarget::Token(self.0.settings().name_of(token));
         self.0
             .submit(Revoke {
                 user: user.clone(),
@@ -90,7 +94,9 @@ impl<'a> Blocking<'a> {
     /// # Errors
     /// What [`ErrorKind`](crate::ErrorKind) says of the store.
     pub fn add_api_key(self, name: &str, key: ApiKey) -> Result<(), Error> {
-        self.0.api_keys().add(self.0.store(), name, key, self.0.now())
+        self.0.accepting()?;
+        let now = self.0.settings().now();
+        self.0.api_keys().add(self.0.store(), name, key, now)
     }
 
     /// Whether the store knows any API key, as of the last second.

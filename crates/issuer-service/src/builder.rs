@@ -10,7 +10,7 @@ use issuer::{
 };
 use issuer_store::Store;
 
-use crate::{Clock, Error, SystemClock, TokenService, service::Settings};
+use crate::{Clock, Error, SystemClock, TokenService, engine::Settings};
 
 /// How a [`TokenService`] is set up: [`TokenService::builder`]. Every setting has a default that is right for most.
 #[must_use]
@@ -72,7 +72,9 @@ impl Builder {
         }
     }
 
-    /// The `iss` claim. None by default.
+    /// The `iss` claim: not empty. None by default, and then no token has one.
+    ///
+    /// A token that was issued under another issuer, or under none, is dead; so it is with the audience.
     pub fn issuer(self, issuer: &str) -> Self {
         Self {
             rules: self.rules.with_issuer(issuer),
@@ -80,7 +82,7 @@ impl Builder {
         }
     }
 
-    /// The `aud` claim. None by default.
+    /// The `aud` claim: not empty. None by default, and then no token has one.
     pub fn audience(self, audience: &str) -> Self {
         Self {
             rules: self.rules.with_audience(audience),
@@ -106,7 +108,10 @@ impl Builder {
     }
 
     /// After how long a caller is told [`ErrorKind::DeadlineExceeded`](crate::ErrorKind::DeadlineExceeded).
-    /// Five seconds by default.
+    /// Five seconds by default; it is kept to a twentieth of it, or a millisecond.
+    ///
+    /// A request that was not begun by then never is. One that was is finished all the same:
+    /// [`Error::effect`] says which. Blocking reads have none.
     pub fn deadline(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
     }
@@ -117,6 +122,9 @@ impl Builder {
     /// [`BuildError`]: settings that contradict each other, a store that cannot be read, no threads to be had.
     pub fn build(self) -> Result<TokenService, BuildError> {
         self.rules.check().map_err(BuildError::Rules)?;
+        if [self.rules.issuer(), self.rules.audience()].contains(&Some("")) {
+            return Err(BuildError::EmptyClaim);
+        }
         self.sign_the_longest().map_err(BuildError::Claims)?;
         let mut expected = Expected::new();
         if let Some(issuer) = self.rules.issuer() {
@@ -158,6 +166,8 @@ impl Builder {
 pub enum BuildError {
     /// Settings that contradict each other.
     Rules(RulesError),
+    /// `iss` or `aud` is an empty string, which says nothing: leave it out instead.
+    EmptyClaim,
     /// `iss` and `aud` make the longest token longer than a token may be.
     Claims(SignError),
     /// The store cannot be read.
@@ -170,6 +180,7 @@ impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rules(error) => error.fmt(f),
+            Self::EmptyClaim => f.write_str("issuer and audience must not be empty; leave them out instead"),
             Self::Claims(_) => f.write_str("issuer and audience are too long: no token would be accepted"),
             Self::Store(error) => error.fmt(f),
             Self::Threads(error) => write!(f, "no thread could be started: {error}"),
@@ -181,6 +192,7 @@ impl std::error::Error for BuildError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Rules(error) => Some(error),
+            Self::EmptyClaim => None,
             Self::Claims(error) => Some(error),
             Self::Store(error) => Some(error),
             Self::Threads(error) => Some(error),

@@ -47,8 +47,12 @@ impl ManualClock {
 
     /// Moves the clock by `seconds`; a negative number moves it back. It stays within the range of [`Timestamp`].
     pub fn advance(&self, seconds: i64) {
-        let moved = self.timestamp().saturating_add_seconds(seconds);
-        self.0.store(moved.as_unix(), Ordering::SeqCst);
+        let moved = |from| {
+            let from = Timestamp::from_unix(from)?;
+            Some(from.saturating_add_seconds(seconds).as_unix())
+        };
+        // It always shows a moment of the range, so that it always moves.
+        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, moved);
     }
 
     /// What the clock shows.

@@ -1,7 +1,7 @@
-//! What is done behind everybody's back: dead rows go, and a change to the API keys is seen.
+//! What is done behind everybody's back: a change to the API keys is seen, and dead rows go.
 
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use issuer_store::Store;
 
@@ -9,6 +9,9 @@ use crate::{Clock, api_keys::ApiKeys, clock, guard};
 
 /// How often the control record is read: a change holds on every server within a second.
 const REFRESH_EVERY: Duration = Duration::from_millis(500);
+
+/// When dead rows are first looked for: a process of one command is over by then, and leaves it to others.
+const FIRST_PURGE_AFTER: Duration = Duration::from_millis(500);
 
 /// How often dead rows are looked for.
 const PURGE_EVERY: Duration = Duration::from_secs(30);
@@ -23,6 +26,8 @@ const PURGE_PAUSE: Duration = Duration::from_millis(20);
 /// ahead by less kills nothing for good.
 const PURGE_AFTER_SECONDS: i64 = 3_600;
 
+/// Stops what runs in the background. Refreshing and purging have a thread each: a purge that waits for a
+/// writer's turn must not keep a revoked API key alive.
 #[derive(Default)]
 pub(crate) struct Keeper {
     stopped: Mutex<bool>,
@@ -30,26 +35,25 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Works until it is stopped.
-    pub(crate) fn run(&self, store: &dyn Store, keys: &ApiKeys, clock: &dyn Clock) {
-        let mut purge_at = Instant::now();
+    /// Reads the API keys again and again, until it is stopped.
+    pub(crate) fn refresh(&self, keys: &ApiKeys, store: &dyn Store) {
         while !self.sleep(REFRESH_EVERY) {
-            // A store that fails here fails the callers, too, and tells them; the keys stay as last read.
+            // Whoever presents a key is told of a failure.
             let _ = keys.refresh(store);
-            if Instant::now() >= purge_at {
-                self.purge(store, clock);
-                purge_at = Instant::now() + PURGE_EVERY;
-            }
         }
     }
 
-    fn purge(&self, store: &dyn Store, clock: &dyn Clock) {
-        loop {
-            let dead_before = clock::seconds(clock.now()).saturating_add_seconds(-PURGE_AFTER_SECONDS);
-            let purged = guard::write(|| store.purge(dead_before, PURGE_SLICE));
-            if !purged.is_ok_and(|rows| rows >= PURGE_SLICE) || self.sleep(PURGE_PAUSE) {
-                return;
-            }
+    /// Deletes dead rows, a slice at a time, until it is stopped.
+    pub(crate) fn purge(&self, store: &dyn Store, clock: &dyn Clock) {
+        let mut pause = FIRST_PURGE_AFTER;
+        while !self.sleep(pause) {
+            let purged = guard::write(|| {
+                let dead_before = clock::seconds(clock.now()).saturating_add_seconds(-PURGE_AFTER_SECONDS);
+                store.purge(dead_before, PURGE_SLICE)
+            });
+            // A store that fails here fails the callers, too, and tells them.
+            let more = purged.is_ok_and(|rows| rows >= PURGE_SLICE);
+            pause = if more { PURGE_PAUSE } else { PURGE_EVERY };
         }
     }
 

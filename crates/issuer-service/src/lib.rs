@@ -5,6 +5,7 @@ mod builder;
 mod call;
 mod clock;
 mod deadlines;
+mod engine;
 mod error;
 mod fresh;
 mod guard;
@@ -14,6 +15,8 @@ mod queue;
 mod reader;
 mod reply;
 mod service;
+mod threads;
+mod token_text;
 mod writer;
 
 pub use api_keys::{ApiCaller, ApiKey};

@@ -28,7 +28,7 @@ pub(crate) struct Find {
 /// Works until the queue is closed and empty.
 pub(crate) fn run(store: &dyn Store, queue: &Queue<Read>) {
     while let Some(batch) = queue.take(MAX_BATCH) {
-        // A panic drops the batch, and with it every way back: the callers are told.
+        // A panic drops the batch, and each reply that is dropped tells its caller.
         let _ = catch_unwind(AssertUnwindSafe(|| work(store, batch)));
     }
 }

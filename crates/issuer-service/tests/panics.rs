@@ -133,7 +133,7 @@ fn a_batch_that_a_panic_drops_is_told_at_once_and_not_at_the_deadline() {
     let on = Arc::new(AtomicBool::new(false));
     let tokens = over(MemoryStore::new())
         .clock(Broken(on.clone()))
-        .deadline(Duration::from_secs(60))
+        .deadline(Duration::from_mins(1))
         .build()
         .unwrap();
     on.store(true, Ordering::SeqCst);

@@ -1,0 +1,196 @@
+//! What runs behind the calls: the queues, the threads that work on them, and their end.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use issuer::{
+    Timestamp,
+    decide::Rules,
+    jose::{Expected, KeySet},
+};
+use issuer_store::Store;
+
+use crate::{
+    BuildError, Clock, Error,
+    api_keys::ApiKeys,
+    call::{Call, Caller, Job},
+    clock,
+    deadlines::Deadlines,
+    error::ErrorKind,
+    keeper::Keeper,
+    queue::Queue,
+    reader::{self, Read},
+    reply::{self, Pending, Reply},
+    threads::Threads,
+    writer::Writer,
+};
+
+/// Threads that read for async callers: one reads while the other waits for a page of the disk.
+const READERS: usize = 2;
+
+pub(crate) struct Settings {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) keys: KeySet,
+    pub(crate) rules: Rules,
+    pub(crate) expected: Expected,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) queue_bound: usize,
+    pub(crate) deadline: Duration,
+}
+
+impl Settings {
+    pub(crate) fn now(&self) -> Timestamp {
+        clock::seconds(self.clock.now())
+    }
+}
+
+/// What the clones of a service share. Dropping it stops the threads.
+pub(crate) struct Engine {
+    shared: Arc<Shared>,
+    threads: Threads,
+}
+
+/// What the threads hold, too.
+struct Shared {
+    settings: Settings,
+    writes: Queue<Box<dyn Job>>,
+    reads: Queue<Read>,
+    deadlines: Deadlines,
+    keeper: Keeper,
+    api_keys: ApiKeys,
+    accepting: AtomicBool,
+}
+
+/// Held by whoever answers. Once the last of them has ended, no deadline is left to be watched.
+struct Answering(Arc<Shared>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.deadlines.close();
+    }
+}
+
+impl Engine {
+    pub(crate) fn start(settings: Settings) -> Result<Self, BuildError> {
+        let api_keys = ApiKeys::read(&*settings.store).map_err(BuildError::Store)?;
+        let shared = Shared {
+            writes: Queue::new(settings.queue_bound),
+            reads: Queue::new(settings.queue_bound),
+            deadlines: Deadlines::new(settings.deadline),
+            keeper: Keeper::default(),
+            api_keys,
+            accepting: AtomicBool::new(true),
+            settings,
+        };
+        let engine = Self {
+            shared: Arc::new(shared),
+            threads: Threads::default(),
+        };
+        // Where one cannot be started, the drop stops the others.
+        engine.spawn_all().map_err(BuildError::Threads)?;
+        Ok(engine)
+    }
+
+    fn spawn_all(&self) -> io::Result<()> {
+        let answering = Arc::new(Answering(self.shared.clone()));
+        self.spawn("issuer-writer", &answering, |answering| answering.0.write())?;
+        for _ in 0..READERS {
+            self.spawn("issuer-reader", &answering, |answering| answering.0.read())?;
+        }
+        self.spawn("issuer-deadline", &self.shared, |shared| shared.deadlines.run())?;
+        self.spawn("issuer-keys", &self.shared, |shared| {
+            shared.keeper.refresh(&shared.api_keys, &*shared.settings.store);
+        })?;
+        self.spawn("issuer-purge", &self.shared, |shared| {
+            shared
+                .keeper
+                .purge(&*shared.settings.store, &*shared.settings.clock);
+        })
+    }
+
+    fn spawn<T: Send + Sync + 'static>(&self, name: &str, with: &Arc<T>, work: fn(&T)) -> io::Result<()> {
+        let with = with.clone();
+        self.threads.spawn(name, move || work(&with))
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.shared.settings.store
+    }
+
+    pub(crate) fn api_keys(&self) -> &ApiKeys {
+        &self.shared.api_keys
+    }
+
+    /// Hands a call to the writer.
+    pub(crate) fn submit<C: Call + 'static>(&self, call: C) -> Result<Pending<C::Answer>, Error> {
+        let (reply, pending) = reply::channel();
+        let watched = reply.watched();
+        self.shared.writes.push(Box::new(Caller::new(call, reply)))?;
+        self.shared.deadlines.watch(watched);
+        Ok(pending)
+    }
+
+    /// Hands a question to the readers.
+    pub(crate) fn read<T>(&self, question: impl FnOnce(Reply<T>) -> Read) -> Result<Pending<T>, Error>
+    where
+        T: Send + 'static,
+    {
+        let (reply, pending) = reply::channel();
+        let watched = reply.watched();
+        self.shared.reads.push(question(reply))?;
+        self.shared.deadlines.watch(watched);
+        Ok(pending)
+    }
+
+    /// For calls that go past the queues.
+    pub(crate) fn accepting(&self) -> Result<(), Error> {
+        if self.shared.accepting.load(Ordering::Relaxed) {
+            Ok(())
+        } else {
+            Err(Error::new(ErrorKind::ShuttingDown))
+        }
+    }
+
+    /// Stops accepting, and waits until what was accepted is finished.
+    pub(crate) fn stop(&self) {
+        self.shared.accepting.store(false, Ordering::Relaxed);
+        self.shared.writes.close();
+        self.shared.reads.close();
+        self.shared.keeper.stop();
+        self.threads.join();
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Shared {
+    fn write(&self) {
+        let Settings {
+            store, rules, clock, ..
+        } = &self.settings;
+        Writer {
+            store: &**store,
+            rules,
+            clock: &**clock,
+        }
+        .run(&self.writes);
+    }
+
+    fn read(&self) {
+        reader::run(&*self.settings.store, &self.reads);
+    }
+}
