@@ -25,7 +25,10 @@ use std::{
 use issuer::Digest;
 use issuer_store::StoreErrorKind;
 
-use crate::error::{Fault, Result};
+use crate::{
+    database::sync_folder,
+    error::{Fault, Result},
+};
 
 /// The version of the format that this library reads and writes.
 pub(crate) const VERSION: u32 = 1;
@@ -78,6 +81,8 @@ impl FormatFile {
             file.seek(SeekFrom::Start(0))?;
             file.write_all(&content)?;
             file.sync_all()?;
+            // Before sled makes anything: a folder with sled's files and without this one is somebody else's.
+            sync_folder(folder)?;
         }
         check_version(&content)?;
         let slices = WITNESSES_AT.map(|at| witness(&content, at));

@@ -13,13 +13,14 @@ use crate::{
 
 /// Stages the deletion of at most `limit` rows that were dead by then, those that died first, and says how many.
 pub(crate) fn purge(staged: &mut Staged<'_>, dead_before: Timestamp, limit: usize) -> Result<usize> {
-    let rows: Vec<Mortal> = staged
+    let deaths: Vec<_> = staged
         .scan(Table::Deaths, Bound::Unbounded, Some(deaths_after(dead_before)))
         .take(limit)
-        .map(|row| Mortal::decode_death(&row?.0).map(|(_, mortal)| mortal))
         .collect::<Result<_>>()?;
-    for row in &rows {
-        staged.delete_row(row)?;
+    for (death, _) in &deaths {
+        staged.delete_row(&Mortal::of_death(death)?)?;
+        // With the row, its death is gone; and it must go in any case, or the next purge finds it again.
+        staged.delete(Table::Deaths, death)?;
     }
-    Ok(rows.len())
+    Ok(deaths.len())
 }

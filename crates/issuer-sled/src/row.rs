@@ -9,14 +9,14 @@
 //! | `replays` | id, 0, key | an idempotency record |
 //! | `assigned` | digest | the id of the user whose token it is, revoked or not |
 //! | `tombstones` | digest | until when |
-//! | `deaths` | moment, kind, key of the row that is dead from then on | nothing |
+//! | `deaths` | moment, kind, key of the row that is dead from then on: 1 a token (as in `revoked`), 2 an idempotency record, 3 a tombstone | nothing |
 //! | sled's own | `state`, `control` | [`State`](crate::state::State); a version and the text of the record |
 //!
 //! A user and its tokens are one value, so that whoever reads it reads one instant. No id holds a 0, so that
 //! no id is the beginning of another one's keys.
 //!
 //! # The encoding, version 1
-//! A value begins with the version of its encoding, one byte. Numbers are big-endian; a moment is seconds
+//! A value begins with the version of its encoding, one byte, unless it is nothing or an id. Numbers are big-endian; a moment is seconds
 //! since 1970, 8 bytes, with the sign turned over so that the bytes sort as the moments do; a text is its
 //! length in 4 bytes and then UTF-8; what may be missing is 0, or 1 and then itself.
 //!
@@ -28,6 +28,9 @@
 //! - a *name*: 1 and the `jti` (16), or 2 and the digest (32).
 //! - a *revoked token*: as tokens, of which there is one.
 //! - an *idempotency record*: request (32), `jti` (16), forgotten.
+//! - a *tombstone*: until.
+//! - the *control record*: version (16) and its text.
+//! - the *state*: slices, users, rows and the four parts of the sum, each 8 bytes.
 //!
 //! What is read is parsed as if it came from a stranger: a row that this library cannot have written is
 //! [`Damaged`](issuer_store::StoreErrorKind::Damaged), never a panic, and room is made for what is there, not for

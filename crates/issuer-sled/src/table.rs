@@ -124,13 +124,14 @@ impl Mortal {
         key
     }
 
-    pub(crate) fn decode_death(key: &[u8]) -> Result<(Timestamp, Self)> {
+    /// The row, from the key of `deaths`.
+    pub(crate) fn of_death(key: &[u8]) -> Result<Self> {
         Self::parse_death(key).ok_or_else(|| Fault::row("deaths"))
     }
 
-    fn parse_death(key: &[u8]) -> Option<(Timestamp, Self)> {
+    fn parse_death(key: &[u8]) -> Option<Self> {
         let mut reader = Reader(key);
-        let at = reader.moment()?;
+        reader.moment()?;
         let row = match reader.byte()? {
             1 => {
                 let id = reader.owner()?;
@@ -143,7 +144,7 @@ impl Mortal {
             3 => Self::Tombstone(Digest::from_bytes(reader.array()?)),
             _ => return None,
         };
-        reader.0.is_empty().then_some((at, row))
+        reader.0.is_empty().then_some(row)
     }
 }
 
