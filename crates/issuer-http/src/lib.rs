@@ -1,4 +1,37 @@
-//! The token service over HTTP.
+//! The token service over HTTP: an axum router that any host merges, and an extractor for the host's own routes.
+//!
+//! ```no_run
+//! use axum::{Router, routing::get};
+//! use issuer::jose::{KeySet, SigningKey};
+//! use issuer_http::AuthenticatedUser;
+//! use issuer_service::TokenService;
+//! use issuer_store::MemoryStore;
+//!
+//! async fn rooms(user: AuthenticatedUser) -> String {
+//!     format!("the rooms of {}", user.id)
+//! }
+//!
+//! # fn app() -> Result<Router, Box<dyn std::error::Error>> {
+//! let keys = KeySet::new(SigningKey::hs256(std::env::var("TOKEN_SECRET")?)?);
+//! let tokens = TokenService::builder(MemoryStore::new(), keys).build()?;
+//! let api = issuer_http::router(tokens.clone()).api_key(&std::env::var("API_KEY")?)?;
+//! let app: Router = Router::new().route("/rooms", get(rooms)).with_state(tokens).merge(api);
+//! # Ok(app)
+//! # }
+//! ```
+//!
+//! The backend of the host calls `POST /admin/clients` and `DELETE /admin/clients/{client_id}/token` with an
+//! `IM-API-KEY`; clients send their token in `IM-Authorization` to `GET /me` and to the host's own routes. Every
+//! error is JSON, on every path and status; `docs/compatibility.md` of the repository has each call and ruling.
+//!
+//! # What it does not do
+//! It does not listen: `axum::serve` or hyper do, and whoever runs them sets the limits of the request head. It
+//! speaks no TLS. It sets no rate limits.
+//!
+//! # Logs
+//! One event a request (`tracing`, target `issuer_http::access`), with the route's template and never the path; no
+//! token, API key or idempotency key is in any event.
+
 mod answer;
 mod api;
 mod auth;
@@ -16,3 +49,8 @@ pub use answer::{IssueAnswer, RevokeAnswer};
 pub use api::{ApiKeyError, HttpApi, router};
 pub use auth::AuthenticatedUser;
 pub use response::ResponseStyle;
+
+/// The code of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
