@@ -53,7 +53,7 @@ pub(crate) enum Command {
     },
 
     /// Revoke tokens
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  issuer-server token revoke user001")]
     Token(TokenCommand),
 
     /// Serve HTTP until SIGTERM or SIGINT

@@ -13,9 +13,10 @@ use crate::{
     failure::Failure,
     logging,
     request::{Outcome, Request},
-    settings::{Settings, TokenSettings},
+    settings::Settings,
     signing_keys,
     store_url::StoreUrl,
+    token_settings::TokenSettings,
 };
 
 /// Bytes of standard input that are read for a token: more than any token has.

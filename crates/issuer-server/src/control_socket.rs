@@ -20,8 +20,8 @@ use crate::{
     data_dir::DataDir,
     failure::Failure,
     request::{Outcome, Request},
-    settings::TokenSettings,
     store_url::StoreUrl,
+    token_settings::TokenSettings,
 };
 
 const FILE: &str = "issuer.sock";

@@ -14,6 +14,7 @@ mod serve;
 mod settings;
 mod signing_keys;
 mod store_url;
+mod token_settings;
 
 use std::{
     io::{IsTerminal as _, Write as _},
@@ -28,6 +29,11 @@ use crate::{
 };
 
 fn main() -> ExitCode {
+    if std::env::args_os().len() < 2 {
+        // Clap would take a setting of the environment for an argument, and show an error alone.
+        let _ = write!(std::io::stderr(), "{}", Cli::command().render_help());
+        return ExitCode::from(2);
+    }
     let matches = Cli::command().get_matches();
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,

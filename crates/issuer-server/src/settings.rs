@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, ValueEnum, parser::ValueSource};
 use issuer::{
-    Lifetime,
     decide::{MaxLiveTokens, Policy},
     jose::KeySet,
 };
@@ -16,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     duration::{LifetimeSetting, WindowSetting},
     failure::Failure,
+    store_url,
+    token_settings::TokenSettings,
 };
 
 /// What is set by flags or the environment; what the file says fills the gaps.
@@ -43,7 +44,8 @@ pub(crate) struct Settings {
         global = true,
         value_name = "URL",
         env = "ISSUER_STORE",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = store_url::check
     )]
     pub(crate) store: Option<String>,
 
@@ -123,7 +125,7 @@ pub(crate) struct Settings {
     pub(crate) response_style: Option<StyleSetting>,
 
     /// The key that GET /me asks for in IM-CLIENT-KEY [default: none]
-    // No parser: the error of one would show the value.
+    // No parser, for the error of one would show the value: see `checked`.
     #[arg(
         long,
         global = true,
@@ -164,33 +166,43 @@ impl Settings {
     /// Fills what neither a flag nor the environment says from the file, if there is one.
     pub(crate) fn with_file(mut self) -> Result<Self, Failure> {
         let Some(path) = self.config.clone() else {
-            return Ok(self);
+            return self.checked();
         };
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| Failure::usage(format!("{}: cannot be read: {error}", path.display())))?;
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            Failure::usage(format!("--config {}: cannot be read: {error}", path.display()))
+        })?;
         let table: toml::Table = text.parse().map_err(|error| syntax_error(&path, &text, &error))?;
         for (name, value) in &table {
             self.fill(name, value)
                 .map_err(|why| Failure::usage(format!("{}: {name}: {why}", path.display())))?;
+        }
+        self.checked()
+    }
+
+    /// What is not checked where it is parsed.
+    fn checked(self) -> Result<Self, Failure> {
+        if let Some(key) = &self.client_key {
+            client_key(key).map_err(|why| Failure::usage(format!("--client-key: {why}")))?;
         }
         Ok(self)
     }
 
     fn fill(&mut self, name: &str, value: &toml::Value) -> Result<(), String> {
         match name {
-            "data_dir" => fill(&mut self.data_dir, value, |text| Ok(PathBuf::from(text))),
-            "store" => fill(&mut self.store, value, |text| Ok(text.to_owned())),
+            "data_dir" => fill(&mut self.data_dir, value, folder),
+            "store" => fill(&mut self.store, value, store_url::check),
             "lifetime" => fill(&mut self.lifetime, value, str::parse),
             "max_live_tokens" => fill(&mut self.max_live_tokens, value, max_live_tokens),
             "policy" => fill(&mut self.policy, value, |text| {
                 PolicySetting::from_str(text, false)
+                    .map_err(|_| "must be conflict_while_live or upsert".to_owned())
             }),
             "refresh_window" => fill(&mut self.refresh_window, value, str::parse),
             "issuer" => fill(&mut self.issuer, value, claim),
             "audience" => fill(&mut self.audience, value, claim),
             "listen" => fill(&mut self.listen, value, |text| Ok(text.to_owned())),
             "response_style" => fill(&mut self.response_style, value, |text| {
-                StyleSetting::from_str(text, false)
+                StyleSetting::from_str(text, false).map_err(|_| "must be flat or envelope".to_owned())
             }),
             "client_key" => fill(&mut self.client_key, value, client_key),
             "cors_origins" => fill_list(&mut self.cors_origins, value, origin),
@@ -266,64 +278,11 @@ impl Settings {
     }
 }
 
-/// The settings that decide over tokens, as far as they are set.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct TokenSettings {
-    lifetime_seconds: Option<i64>,
-    max_live_tokens: Option<usize>,
-    policy: Option<PolicySetting>,
-    refresh_window_seconds: Option<u32>,
-    issuer: Option<String>,
-    audience: Option<String>,
-}
-
-impl TokenSettings {
-    /// The same with the defaults in the gaps.
-    pub(crate) fn with_defaults(self) -> Self {
-        Self {
-            lifetime_seconds: self
-                .lifetime_seconds
-                .or_else(|| Some(Lifetime::default().as_seconds())),
-            max_live_tokens: self
-                .max_live_tokens
-                .or_else(|| Some(MaxLiveTokens::default().get())),
-            policy: self.policy.or(Some(PolicySetting::ConflictWhileLive)),
-            refresh_window_seconds: self.refresh_window_seconds.or(Some(0)),
-            ..self
-        }
+fn folder(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() {
+        return Err("must name a folder".to_owned());
     }
-
-    /// The first setting that is set here and is another one there.
-    pub(crate) fn disagreement(&self, there: &Self) -> Option<&'static str> {
-        fn differs<T: PartialEq>(here: Option<&T>, there: Option<&T>) -> bool {
-            here.is_some() && here != there
-        }
-        [
-            (
-                "lifetime",
-                differs(self.lifetime_seconds.as_ref(), there.lifetime_seconds.as_ref()),
-            ),
-            (
-                "max_live_tokens",
-                differs(self.max_live_tokens.as_ref(), there.max_live_tokens.as_ref()),
-            ),
-            ("policy", differs(self.policy.as_ref(), there.policy.as_ref())),
-            (
-                "refresh_window",
-                differs(
-                    self.refresh_window_seconds.as_ref(),
-                    there.refresh_window_seconds.as_ref(),
-                ),
-            ),
-            ("issuer", differs(self.issuer.as_ref(), there.issuer.as_ref())),
-            (
-                "audience",
-                differs(self.audience.as_ref(), there.audience.as_ref()),
-            ),
-        ]
-        .into_iter()
-        .find_map(|(name, differs)| differs.then_some(name))
-    }
+    Ok(PathBuf::from(text))
 }
 
 fn max_live_tokens(text: &str) -> Result<MaxLiveTokens, String> {

@@ -20,6 +20,18 @@ pub(crate) enum StoreUrl {
     Memory,
 }
 
+const RULE: &str = "must be sqlite:PATH or memory:, such as sqlite:/var/lib/issuer/issuer.db";
+
+/// The same text, if it can name a store.
+pub(crate) fn check(text: &str) -> Result<String, String> {
+    let path = text.strip_prefix("sqlite:").unwrap_or_default();
+    if text == "memory:" || !path.is_empty() {
+        Ok(text.to_owned())
+    } else {
+        Err(RULE.to_owned())
+    }
+}
+
 impl StoreUrl {
     /// The store that is set, or SQLite in the data folder.
     pub(crate) fn resolve(set: Option<&str>, dir: &DataDir) -> Result<Self, Failure> {
@@ -28,9 +40,7 @@ impl StoreUrl {
             Some("memory:") => Ok(Self::Memory),
             Some(url) => match url.strip_prefix("sqlite:") {
                 Some(path) if !path.is_empty() => Ok(Self::Sqlite(absolute(Path::new(path))?)),
-                _ => Err(Failure::usage(
-                    "--store must be sqlite:PATH or memory:, for example --store sqlite:/var/lib/issuer/issuer.db",
-                )),
+                _ => Err(Failure::usage(format!("--store {RULE}"))),
             },
         }
     }
