@@ -16,8 +16,10 @@ const FILE: &str = "bootstrap-api-key";
 /// Sees to it that there is an API key: that of `ISSUER_API_KEY` or `ISSUER_API_KEY_FILE`, or else, where the
 /// store knows none, a new one in the data folder.
 pub(crate) fn ensure(dir: &DataDir, tokens: &TokenService) -> Result<(), Failure> {
-    if let Some(key) = from_environment()? {
-        tokens.blocking().add_api_key("environment", parse(&key)?)?;
+    if let Some((variable, key)) = from_environment()? {
+        tokens
+            .blocking()
+            .add_api_key("environment", parse(variable, &key)?)?;
         return Ok(());
     }
     let lock = dir.lock()?;
@@ -37,7 +39,9 @@ pub(crate) fn ensure(dir: &DataDir, tokens: &TokenService) -> Result<(), Failure
             .map_err(|error| Failure::machine(format!("{}: cannot be written: {error}", path.display())))?;
         key
     };
-    tokens.blocking().add_api_key("bootstrap", parse(&key)?)?;
+    tokens
+        .blocking()
+        .add_api_key("bootstrap", parse(&path.display().to_string(), &key)?)?;
     tracing::info!(path = %path.display(), "made the first API key");
     let mut terminal = std::io::stderr().lock();
     if terminal.is_terminal() {
@@ -47,12 +51,13 @@ pub(crate) fn ensure(dir: &DataDir, tokens: &TokenService) -> Result<(), Failure
     Ok(())
 }
 
-fn from_environment() -> Result<Option<Zeroizing<String>>, Failure> {
+/// The key, and the variable that it comes from.
+fn from_environment() -> Result<Option<(&'static str, Zeroizing<String>)>, Failure> {
     if let Some(key) = env::var_os("ISSUER_API_KEY") {
         let key = key
             .into_string()
-            .map_err(|_| Failure::usage("ISSUER_API_KEY must be visible ASCII"))?;
-        return Ok(Some(Zeroizing::new(key)));
+            .map_err(|_| Failure::usage("ISSUER_API_KEY: must be visible ASCII"))?;
+        return Ok(Some(("ISSUER_API_KEY", Zeroizing::new(key))));
     }
     let Some(path) = env::var_os("ISSUER_API_KEY_FILE") else {
         return Ok(None);
@@ -63,14 +68,13 @@ fn from_environment() -> Result<Option<Zeroizing<String>>, Failure> {
             path.to_string_lossy()
         ))
     })?;
-    Ok(Some(Zeroizing::new(
-        text.trim_end_matches(['\r', '\n']).to_owned(),
-    )))
+    let key = Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned());
+    Ok(Some(("ISSUER_API_KEY_FILE", key)))
 }
 
-fn parse(text: &str) -> Result<ApiKey, Failure> {
+fn parse(origin: &str, text: &str) -> Result<ApiKey, Failure> {
     let key =
-        ApiKey::parse(text).map_err(|error| Failure::usage(format!("the API key: {}", error.rule())))?;
+        ApiKey::parse(text).map_err(|error| Failure::usage(format!("{origin}: the key {}", error.rule())))?;
     if text.len() < 32 {
         tracing::warn!("the API key is short: take 32 random bytes, such as: openssl rand -base64 32");
     }
