@@ -2,8 +2,13 @@
 //! JSON in, one line out.
 
 use std::{
+    convert::Infallible,
+    fs::File,
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
-    os::unix::{fs::PermissionsExt, net::UnixStream as BlockingStream},
+    os::{
+        fd::AsRawFd as _,
+        unix::{fs::PermissionsExt, net::UnixStream as BlockingStream},
+    },
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -14,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _},
     net::{UnixListener, UnixStream},
+    sync::mpsc,
 };
 
 use crate::{
@@ -31,6 +37,9 @@ const MAX_LINE_BYTES: u64 = 256 * 1_024;
 
 /// How long either side waits for the other.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long commands that have connected may wait to be taken once the server stops.
+const LAST_CALL: Duration = Duration::from_millis(20);
 
 #[derive(Serialize, Deserialize)]
 struct Message {
@@ -55,7 +64,7 @@ pub(crate) fn ask_server(
     flags: &TokenSettings,
     request: &Request,
 ) -> Result<Option<Outcome>, Failure> {
-    let Ok(stream) = BlockingStream::connect(dir.join(FILE)) else {
+    let Some(stream) = connect(dir) else {
         return Ok(None);
     };
     let message = Message {
@@ -74,6 +83,48 @@ pub(crate) fn ask_server(
     }
 }
 
+/// The server of this data folder, if one runs. The file of one that was killed is still there, and refuses.
+fn connect(dir: &DataDir) -> Option<BlockingStream> {
+    let address = Address::of(dir).ok()?;
+    BlockingStream::connect(address.path()).ok()
+}
+
+/// The socket's path, in a form that fits into an address.
+struct Address {
+    path: PathBuf,
+    /// Keeps the path valid where it leads through a handle.
+    _folder: Option<File>,
+}
+
+impl Address {
+    /// Bytes of the longest path in the address of a socket, on the system that allows the fewest
+    /// (`sys/un.h`: 108 on Linux, 104 on BSD, each with a zero at the end).
+    const MAX_BYTES: usize = 103;
+
+    fn of(dir: &DataDir) -> io::Result<Self> {
+        let path = dir.join(FILE);
+        if path.as_os_str().len() <= Self::MAX_BYTES {
+            return Ok(Self { path, _folder: None });
+        }
+        if cfg!(target_os = "linux") {
+            let folder = File::open(dir.path())?;
+            let path = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(FILE);
+            return Ok(Self {
+                path,
+                _folder: Some(folder),
+            });
+        }
+        Err(io::Error::new(
+            io::ErrorKind::InvalidFilename,
+            "the path is too long for a socket; choose a shorter --data-dir",
+        ))
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 fn exchange(stream: BlockingStream, message: &Message) -> io::Result<Answer> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
@@ -88,9 +139,15 @@ fn exchange(stream: BlockingStream, message: &Message) -> io::Result<Answer> {
 /// The server's end of the socket; its file goes when this does.
 pub(crate) struct ControlSocket {
     listener: UnixListener,
-    path: PathBuf,
+    file: Option<SocketFile>,
     held: Arc<Held>,
+    /// Each command that is carried out holds a sender, which it never uses: when all are gone, all are done.
+    working: mpsc::Sender<Infallible>,
+    done: mpsc::Receiver<Infallible>,
 }
+
+/// Removed when it is dropped.
+struct SocketFile(PathBuf);
 
 /// What the commands are carried out with.
 pub(crate) struct Held {
@@ -106,16 +163,22 @@ impl ControlSocket {
         let failed =
             |error: io::Error| Failure::machine(format!("{}: cannot be opened: {error}", path.display()));
         let _lock = dir.lock()?;
-        if BlockingStream::connect(&path).is_ok() {
+        if connect(dir).is_some() {
             return Ok(None);
         }
         remove(&path).map_err(failed)?;
-        let listener = UnixListener::bind(&path).map_err(failed)?;
+        let listener = Address::of(dir)
+            .and_then(|address| UnixListener::bind(address.path()))
+            .map_err(failed)?;
+        let file = SocketFile(path.clone());
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).map_err(failed)?;
+        let (working, done) = mpsc::channel(1);
         Ok(Some(Self {
             listener,
-            path,
+            file: Some(file),
             held: Arc::new(held),
+            working,
+            done,
         }))
     }
 
@@ -123,20 +186,39 @@ impl ControlSocket {
     pub(crate) async fn serve(&self) {
         loop {
             match self.listener.accept().await {
-                Ok((stream, _)) => {
-                    let held = self.held.clone();
-                    tokio::spawn(async move { tokio::time::timeout(PATIENCE, answer(stream, &held)).await });
-                }
+                Ok((stream, _)) => self.work(stream),
                 // Out of file descriptors, most likely: they come back.
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }
     }
+
+    fn work(&self, stream: UnixStream) {
+        let (held, working) = (self.held.clone(), self.working.clone());
+        tokio::spawn(async move {
+            let _ = tokio::time::timeout(PATIENCE, answer(stream, &held)).await;
+            drop(working);
+        });
+    }
+
+    /// Takes no more commands than have come, and waits until they are done.
+    pub(crate) async fn finish(mut self) {
+        // From now on commands find no server, and open the store themselves.
+        drop(self.file.take());
+        while let Ok(Ok((stream, _))) = tokio::time::timeout(LAST_CALL, self.listener.accept()).await {
+            self.work(stream);
+        }
+        let Self {
+            working, mut done, ..
+        } = self;
+        drop(working);
+        done.recv().await;
+    }
 }
 
-impl Drop for ControlSocket {
+impl Drop for SocketFile {
     fn drop(&mut self) {
-        let _ = remove(&self.path);
+        let _ = remove(&self.0);
     }
 }
 

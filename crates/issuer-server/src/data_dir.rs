@@ -33,12 +33,20 @@ impl DataDir {
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder
-            .create(&path)
-            .map_err(|error| Failure::machine(format!("{}: cannot be made: {error}", path.display())))?;
+        builder.create(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => Failure::usage(format!(
+                "{}: is not a folder: name another one with --data-dir DIR",
+                path.display()
+            )),
+            _ => Failure::machine(format!("{}: cannot be made: {error}", path.display())),
+        })?;
         let path = fs::canonicalize(&path)
             .map_err(|error| Failure::machine(format!("{}: cannot be opened: {error}", path.display())))?;
         Ok(Self(path))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 
     pub(crate) fn join(&self, name: &str) -> PathBuf {
@@ -73,7 +81,8 @@ impl DataDir {
     pub(crate) fn read_secret(&self, name: &str) -> Result<Option<zeroize::Zeroizing<String>>, Failure> {
         let path = self.join(name);
         let metadata = match fs::metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // A link to a file that is not there, such as a disk that is not mounted, is no reason to make a new one.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => return Ok(None),
             other => other.map_err(|error| unreadable(&path, &error))?,
         };
         refuse_wide_permissions(&path, &metadata)?;

@@ -1,6 +1,9 @@
 //! The server: accept, answer, stop.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
@@ -36,9 +39,14 @@ const MAX_HEAD_BYTES: usize = 32 * 1_024;
 /// store.
 const DRAIN_TIME: Duration = Duration::from_secs(7);
 
+/// How long the server takes to stop in all: the ten seconds that are promised, less some for the process to end.
+const STOP_TIME: Duration = Duration::from_millis(9_500);
+
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     logging::init(Level::INFO);
+    // First, so that a server that cannot listen leaves nothing behind.
+    let listener = listen(settings.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?;
     let dir = DataDir::open(settings.data_dir.as_deref())?;
     let store = StoreUrl::resolve(settings.store.as_deref(), &dir)?;
     let tokens = settings.service(store.open()?, signing_keys::load_or_create(&dir)?)?;
@@ -47,30 +55,40 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::machine(format!("no runtime: {error}")))?;
-    let served = runtime.block_on(serve(settings, &dir, store, &tokens));
+    let served = runtime.block_on(serve(settings, &dir, store, &tokens, listener));
     // Whatever still runs is past its time; what it has handed to the service is finished below.
     runtime.shutdown_background();
-    tokens.shutdown();
-    if served.is_ok() {
+    let stopping = served?;
+    if finish(tokens, STOP_TIME.saturating_sub(stopping.elapsed())) {
         tracing::info!("stopped");
+    } else {
+        tracing::warn!("the store took too long: what was not answered is written wholly or not at all");
     }
-    served
+    Ok(())
 }
 
+/// Lets the service finish what it has accepted; `false` if that takes longer than this.
+fn finish(tokens: TokenService, patience: Duration) -> bool {
+    let (done, finished) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        tokens.shutdown();
+        let _ = done.send(());
+    });
+    finished.recv_timeout(patience).is_ok()
+}
+
+/// Serves until a signal; returns when that came.
 async fn serve(
     settings: &Settings,
     dir: &DataDir,
     store: StoreUrl,
     tokens: &TokenService,
-) -> Result<(), Failure> {
+    listener: std::net::TcpListener,
+) -> Result<Instant, Failure> {
     let mut stop = Signals::new()?;
-    let listen = settings.listen.as_deref().unwrap_or(DEFAULT_LISTEN);
-    let listener = TcpListener::bind(listen)
-        .await
-        .map_err(|error| cannot_listen(listen, &error))?;
-    let address = listener
-        .local_addr()
-        .map_err(|error| cannot_listen(listen, &error))?;
+    let failed = |error: io::Error| Failure::machine(format!("--listen: {error}"));
+    let listener = TcpListener::from_std(listener).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
     let control = control(dir, store.clone(), settings, tokens)?;
     tracing::info!(%address, %store, "listening on http://{address}");
     if !address.ip().is_loopback() {
@@ -87,16 +105,14 @@ async fn serve(
         () = control.serve() => {}
         () = stop.wait() => {}
     }
+    let stopping = Instant::now();
     tracing::info!("stopping: finishing the requests that are under way");
     drop(listener);
-    drop(control);
-    if tokio::time::timeout(DRAIN_TIME, connections.shutdown())
-        .await
-        .is_err()
-    {
+    let drained = async { tokio::join!(connections.shutdown(), control.finish()) };
+    if tokio::time::timeout(DRAIN_TIME, drained).await.is_err() {
         tracing::warn!("some requests took too long and were cut off");
     }
-    Ok(())
+    Ok(stopping)
 }
 
 fn app(settings: &Settings, tokens: &TokenService) -> Result<Router, Failure> {
@@ -155,17 +171,26 @@ fn converse(stream: TcpStream, app: Router, connections: &GracefulShutdown) {
     tokio::spawn(async move { drop(connection.await) });
 }
 
-fn cannot_listen(listen: &str, error: &io::Error) -> Failure {
-    let failure = Failure::machine(format!("--listen {listen}: {error}"));
-    match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            failure.with_hint("Another program has that port: choose one with --listen ADDRESS:PORT.")
-        }
-        io::ErrorKind::InvalidInput => Failure::usage(format!(
+fn listen(listen: &str) -> Result<std::net::TcpListener, Failure> {
+    let form = || {
+        Failure::usage(format!(
             "--listen {listen}: must be ADDRESS:PORT, such as 127.0.0.1:8080"
-        )),
-        _ => failure,
+        ))
+    };
+    if listen.starts_with(':') {
+        return Err(form());
     }
+    let listener = std::net::TcpListener::bind(listen).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    listener.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => Failure::machine(format!(
+            "--listen {listen}: another program has that port; choose one with --listen ADDRESS:PORT"
+        )),
+        io::ErrorKind::InvalidInput => form(),
+        _ => Failure::machine(format!("--listen {listen}: {error}")),
+    })
 }
 
 #[cfg(unix)]
@@ -201,6 +226,12 @@ impl Control {
             None => std::future::pending().await,
         }
     }
+
+    async fn finish(self) {
+        if let Some(socket) = self.0 {
+            socket.finish().await;
+        }
+    }
 }
 
 #[cfg(not(unix))]
@@ -211,6 +242,8 @@ impl Control {
     async fn serve(&self) {
         std::future::pending().await
     }
+
+    async fn finish(self) {}
 }
 
 #[cfg(not(unix))]

@@ -1,0 +1,292 @@
+//! A signal: what is under way is finished, what was accepted is kept, and the process ends in time.
+
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod program;
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+use program::{
+    API_KEY, Done, Home, Server,
+    http::{self, connect, read_answer, request},
+};
+use serde_json::Value;
+
+/// What the contract promises.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Sends the signal and waits: exit 0 in time. Returns how long it took and the log.
+#[track_caller]
+fn stop(server: Server, signal: &str) -> (Duration, Vec<String>) {
+    let start = Instant::now();
+    server.signal(signal);
+    let (status, log) = server.wait();
+    let took = start.elapsed();
+    assert_eq!(status.code(), Some(0), "{log:?}");
+    assert!(took < LIMIT, "{took:?}");
+    (took, log)
+}
+
+/// The two halves of a request for a token.
+fn halves(user: &str) -> (String, String) {
+    let body = format!("{{\"_id\":\"{user}\",\"issueAccessToken\":true}}");
+    let headers = [("IM-API-KEY", API_KEY), ("Content-Type", "application/json")];
+    let whole = request("POST", "/admin/clients", &headers, &body);
+    let (first, second) = whole.split_at(whole.len() - 10);
+    (first.to_owned(), second.to_owned())
+}
+
+/// Waits until the server has seen the signal: it takes no more connections.
+fn wait_until_it_stops(server: &Server) {
+    let start = Instant::now();
+    while TcpStream::connect_timeout(&server.address, Duration::from_secs(1)).is_ok() {
+        assert!(start.elapsed() < LIMIT, "new connections are still taken");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn sigterm_and_sigint_end_an_idle_server_at_once_with_0() {
+    for signal in ["TERM", "INT"] {
+        let (took, log) = stop(Home::new().serve(&[]), signal);
+        assert!(took < Duration::from_secs(5), "{took:?}");
+        assert!(log.last().unwrap().contains("stopped"), "{log:?}");
+    }
+}
+
+#[test]
+fn a_connection_that_idles_holds_nothing_up() {
+    let home = Home::new();
+    let server = home.serve(&[]);
+    let mut kept = server.client();
+    assert_eq!(kept.issue("amy", None).unwrap().status, 200);
+    let silent = connect(server.address).unwrap();
+    let (took, _) = stop(server, "TERM");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(kept.issue("amy", None).is_err());
+    drop(silent);
+}
+
+#[test]
+fn a_request_under_way_is_answered_and_its_token_is_kept_while_new_connections_are_refused() {
+    let home = Home::new();
+    let server = home.serve(&[]);
+    let (first, second) = halves("amy");
+    let mut slow = connect(server.address).unwrap();
+    slow.get_mut().write_all(first.as_bytes()).unwrap();
+    // Answered after the head of the other was read: one thread at least has got as far.
+    server.client().issue("bob", None).unwrap();
+    thread::sleep(Duration::from_millis(200));
+    server.signal("TERM");
+    wait_until_it_stops(&server);
+    thread::sleep(Duration::from_millis(500));
+    slow.get_mut().write_all(second.as_bytes()).unwrap();
+    let answer = read_answer(&mut slow).unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let (status, _) = server.wait();
+    assert_eq!(status.code(), Some(0));
+    let token = answer.json()["token"].as_str().unwrap().to_owned();
+    home.run(&["verify", &token]).line();
+}
+
+#[test]
+fn a_client_that_never_finishes_its_request_does_not_hold_the_server() {
+    let home = Home::new();
+    let server = home.serve(&[]);
+    let (first, _) = halves("amy");
+    let mut slow = connect(server.address).unwrap();
+    slow.get_mut().write_all(first.as_bytes()).unwrap();
+    let mut half_a_head = connect(server.address).unwrap();
+    half_a_head
+        .get_mut()
+        .write_all(b"GET /me HTTP/1.1\r\nHo")
+        .unwrap();
+    thread::sleep(Duration::from_millis(200));
+    let (_, log) = stop(server, "TERM");
+    assert!(log.iter().any(|line| line.contains("cut off")), "{log:?}");
+    home.run(&["token", "revoke", "amy"])
+        .fails_saying(1, &["CLIENT_NOT_FOUND"]);
+}
+
+#[test]
+fn a_store_that_is_held_by_another_process_does_not_hold_the_server() {
+    let home = Home::new();
+    let server = home.serve(&[]);
+    let mut client = server.client();
+    let token = client.issue("amy", None).unwrap().json()["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let other = rusqlite::Connection::open(home.data_dir().join("issuer.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    thread::scope(|scope| {
+        let waiting: Vec<_> = (0..4)
+            .map(|user| {
+                let mut client = server.client();
+                scope.spawn(move || {
+                    thread::sleep(Duration::from_millis(50 * user));
+                    client.issue(&format!("user{user}"), None)
+                })
+            })
+            .collect();
+        // The others come while the first one waits: they would wait as long again.
+        thread::sleep(Duration::from_millis(300));
+        stop(server, "TERM");
+        for answer in waiting {
+            let answer = answer.join().unwrap();
+            assert!(
+                answer.as_ref().is_ok_and(|answer| answer.status == 503) || answer.is_err(),
+                "{answer:?}"
+            );
+        }
+    });
+    other.execute_batch("ROLLBACK").unwrap();
+    home.run(&["verify", &token]).line();
+}
+
+#[test]
+fn under_load_every_answer_that_was_read_is_kept() {
+    let home = Home::new();
+    let server = home.serve(&[]);
+    let tokens: Vec<String> = thread::scope(|scope| {
+        let clients: Vec<_> = (0..4)
+            .map(|number| {
+                let mut client = server.client();
+                scope.spawn(move || {
+                    let issue = |count: usize| client.issue(&format!("c{number}-{count}"), None).ok();
+                    let answers: Vec<http::Answer> = (0..).map_while(issue).collect();
+                    let tokens = answers.into_iter().filter(|answer| answer.status == 200);
+                    tokens
+                        .map(|answer| answer.json()["token"].as_str().unwrap().to_owned())
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        thread::sleep(Duration::from_millis(300));
+        stop(server, "INT");
+        clients
+            .into_iter()
+            .flat_map(|client| client.join().unwrap())
+            .collect()
+    });
+    assert!(tokens.len() > 20, "{}", tokens.len());
+    let server = home.serve(&[]);
+    let mut client = server.client();
+    for token in &tokens {
+        assert_eq!(client.me(token).unwrap().status, 200);
+    }
+    server.stop();
+}
+
+#[test]
+fn commands_that_go_through_the_server_are_answered() {
+    let home = Home::new();
+    let server = home.serve(&[]);
+    thread::scope(|scope| {
+        let commands: Vec<_> = (0..8)
+            .map(|user| {
+                scope.spawn({
+                    let home = &home;
+                    move || home.run(&["issue", &format!("user{user}")])
+                })
+            })
+            .collect();
+        thread::sleep(Duration::from_millis(20));
+        server.stop();
+        for command in commands {
+            let token = command.join().unwrap().token();
+            home.run(&["verify", &token]).line();
+        }
+    });
+}
+
+#[test]
+fn a_port_that_is_taken_is_a_failure_that_says_what_to_do_and_leaves_nothing() {
+    let home = Home::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    home.run(&["serve", "--listen", &address]).fails(
+        3,
+        &format!("--listen {address}: another program has that port; choose one with --listen ADDRESS:PORT"),
+    );
+    assert!(!home.data_dir().exists());
+}
+
+#[test]
+fn an_address_that_is_none_is_wrong_usage() {
+    let home = Home::new();
+    for address in [
+        "nonsense",
+        "8080",
+        ":8080",
+        "127.0.0.1",
+        "127.0.0.1:99999",
+        "127.0.0.1:http",
+    ] {
+        home.run(&["serve", "--listen", address]).fails(
+            2,
+            &format!("--listen {address}: must be ADDRESS:PORT, such as 127.0.0.1:8080"),
+        );
+    }
+}
+
+#[test]
+fn off_a_terminal_every_line_of_the_log_is_json_and_none_holds_a_secret() {
+    let home = Home::new();
+    let mut command = home.command(&["serve", "--listen", "0.0.0.0:0", "--client-key", "sesame"]);
+    let server = Server::start(command.env("ISSUER_API_KEY", API_KEY));
+    let port = server.address.port();
+    let mut client = http::Client::new(([127, 0, 0, 1], port).into());
+    let token = client.issue("user-in-path", None).unwrap().json()["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let headers = [("IM-Authorization", token.as_str()), ("IM-CLIENT-KEY", "sesame")];
+    assert_eq!(client.ask("GET", "/me", &headers, "").unwrap().status, 200);
+    assert_eq!(client.revoke("user-in-path", Some(&token)).unwrap().status, 200);
+    let mut garbage = connect(([127, 0, 0, 1], port).into()).unwrap();
+    garbage.get_mut().write_all(b"\0\0\0\r\n\r\n").unwrap();
+    let _ = garbage.read_to_end(&mut Vec::new());
+    let log = server.stop();
+    for line in &log {
+        let event: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(
+            event["timestamp"].is_string() && event["level"].is_string(),
+            "{line}"
+        );
+    }
+    let log = log.join("\n");
+    assert!(
+        log.contains("\"level\":\"WARN\"") && log.contains("without TLS"),
+        "{log}"
+    );
+    let signature = token.rsplit('.').next().unwrap();
+    for secret in [API_KEY, "sesame", signature, "user-in-path"] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
+}
+
+#[test]
+fn a_start_that_fails_says_so_in_one_line() {
+    let home = Home::new();
+    home.issue("amy");
+    std::fs::write(home.data_dir().join("issuer.db"), "no database").unwrap();
+    let command = home
+        .command(&["serve", "--listen", "127.0.0.1:0"])
+        .output()
+        .unwrap();
+    let done = Done::from(command);
+    done.fails_saying(3, &["issuer.db", "no SQLite database"]);
+    assert_eq!(done.stderr.lines().count(), 1, "{done:?}");
+}
