@@ -143,23 +143,65 @@ fn issue_hint(id: &str, refusal: &Refusal) -> Option<String> {
     Some(format!(
         "The user's token lives; the next one can be issued from {room_at} on.\nTo issue one now, revoke it first: \
          issuer-server token revoke {}",
-        shell_word(id)
+        shell_argument(id)
     ))
 }
 
-/// The word as a shell reads it back.
-fn shell_word(text: &str) -> String {
+/// The text as an argument in a shell.
+fn shell_argument(text: &str) -> String {
     let plain = text
         .bytes()
         .all(|b| b.is_ascii_alphanumeric() || b"-_.@+:/".contains(&b));
-    if plain && !text.starts_with('-') {
+    let word = if plain {
         text.to_owned()
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
+    };
+    // What begins like a flag is taken for one, quoted or not.
+    if text.starts_with('-') {
+        format!("-- {word}")
+    } else {
+        word
     }
 }
 
 fn done(answer: &impl Serialize) -> Result<Outcome, Failure> {
     let line = serde_json::to_string(answer).map_err(|error| Failure::machine(error.to_string()))?;
     Ok(Outcome { line, refused: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use issuer::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_conflict_says_until_when_the_token_lives_and_how_to_revoke_it() {
+        let refusal = Refusal::UserExists {
+            user: UserId::parse("user 1").unwrap(),
+            room_at: Timestamp::parse_rfc3339("2025-06-30T12:00:00Z").unwrap(),
+        };
+        assert_eq!(
+            issue_hint("user 1", &refusal).unwrap(),
+            "The user's token lives; the next one can be issued from 2025-06-30T12:00:00Z on.\nTo issue one now, \
+             revoke it first: issuer-server token revoke 'user 1'"
+        );
+        assert_eq!(issue_hint("user 1", &Refusal::TokenNotFound), None);
+    }
+
+    #[test]
+    fn the_argument_of_a_hint_is_read_back_as_it_is() {
+        for (text, argument) in [
+            ("user001", "user001"),
+            ("a.b@c+d:e/f-_", "a.b@c+d:e/f-_"),
+            ("-x", "-- -x"),
+            ("-x y", "-- '-x y'"),
+            ("$(id)", "'$(id)'"),
+            ("it's", r"'it'\''s'"),
+            ("Zo\u{eb}", "'Zo\u{eb}'"),
+        ] {
+            assert_eq!(shell_argument(text), argument);
+        }
+    }
 }
