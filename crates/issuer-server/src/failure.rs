@@ -97,7 +97,9 @@ impl From<StoreError> for Failure {
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
         match error {
-            BuildError::Rules(_) | BuildError::EmptyClaim | BuildError::Claims(_) => Self::usage(error.to_string()),
+            BuildError::Rules(_) | BuildError::EmptyClaim | BuildError::Claims(_) => {
+                Self::usage(error.to_string())
+            }
             _ => Self::machine(error.to_string()),
         }
     }
