@@ -38,7 +38,7 @@ pub(crate) struct Settings {
     )]
     pub(crate) data_dir: Option<PathBuf>,
 
-    /// Where users and tokens are kept: sqlite:PATH or memory: [default: SQLite in the data folder]
+    /// Where users and tokens are kept: sqlite:PATH, sled:PATH or memory: [default: SQLite in the data folder]
     #[arg(
         long,
         global = true,

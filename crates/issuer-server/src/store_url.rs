@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use issuer_sled::SledStore;
 use issuer_sqlite::SqliteStore;
 use issuer_store::{MemoryStore, Store};
 
@@ -16,38 +17,47 @@ use crate::{data_dir::DataDir, failure::Failure};
 pub(crate) enum StoreUrl {
     /// A file.
     Sqlite(PathBuf),
+    /// A folder.
+    Sled(PathBuf),
     /// This process, until it ends.
     Memory,
 }
 
-const RULE: &str = "must be sqlite:PATH or memory:, such as sqlite:/var/lib/issuer/issuer.db";
+const RULE: &str = "must be sqlite:PATH, sled:PATH or memory:, such as sqlite:/var/lib/issuer/issuer.db";
 
 /// The same text, if it can name a store.
 pub(crate) fn check(text: &str) -> Result<String, String> {
-    let path = text.strip_prefix("sqlite:").unwrap_or_default();
-    if text == "memory:" || !path.is_empty() {
-        Ok(text.to_owned())
-    } else {
-        Err(RULE.to_owned())
+    parse(text).map(|_| text.to_owned())
+}
+
+fn parse(text: &str) -> Result<StoreUrl, String> {
+    match text.split_once(':') {
+        Some(("memory", "")) => Ok(StoreUrl::Memory),
+        Some(("sqlite", path)) if !path.is_empty() => Ok(StoreUrl::Sqlite(path.into())),
+        Some(("sled", path)) if !path.is_empty() => Ok(StoreUrl::Sled(path.into())),
+        _ => Err(RULE.to_owned()),
     }
 }
 
 impl StoreUrl {
     /// The store that is set, or SQLite in the data folder.
     pub(crate) fn resolve(set: Option<&str>, dir: &DataDir) -> Result<Self, Failure> {
-        match set {
-            None => Ok(Self::Sqlite(dir.join("issuer.db"))),
-            Some("memory:") => Ok(Self::Memory),
-            Some(url) => match url.strip_prefix("sqlite:") {
-                Some(path) if !path.is_empty() => Ok(Self::Sqlite(absolute(Path::new(path))?)),
-                _ => Err(Failure::usage(format!("--store {RULE}"))),
+        let Some(text) = set else {
+            return Ok(Self::Sqlite(dir.join("issuer.db")));
+        };
+        Ok(
+            match parse(text).map_err(|rule| Failure::usage(format!("--store {rule}")))? {
+                Self::Sqlite(path) => Self::Sqlite(absolute(&path)?),
+                Self::Sled(path) => Self::Sled(absolute(&path)?),
+                Self::Memory => Self::Memory,
             },
-        }
+        )
     }
 
     pub(crate) fn open(&self) -> Result<Arc<dyn Store>, Failure> {
         Ok(match self {
             Self::Sqlite(path) => Arc::new(SqliteStore::open(path)?),
+            Self::Sled(path) => Arc::new(SledStore::open(path)?),
             Self::Memory => Arc::new(MemoryStore::new()),
         })
     }
@@ -72,6 +82,7 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Sled(path) => write!(f, "sled:{}", path.display()),
             Self::Memory => f.write_str("memory:"),
         }
     }
