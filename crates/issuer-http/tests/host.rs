@@ -11,6 +11,7 @@ use axum::{
     routing,
 };
 use client::{API_KEY, WANTED, get, get_with, issue, issue_at, revoke_all, send, service};
+use issuer::decide::MaxLiveTokens;
 use issuer_http::{AuthenticatedUser, HttpApi};
 use issuer_service::TokenService;
 use issuer_store::MemoryStore;
@@ -158,6 +159,31 @@ async fn layers_of_the_host_wrap_the_routes() {
         (answer.status.as_u16(), answer.header("x-host")),
         (401, Some("yes"))
     );
+}
+
+#[tokio::test]
+async fn an_idempotency_key_is_that_of_its_api_key() {
+    let tokens = service(MemoryStore::new())
+        .max_live_tokens(MaxLiveTokens::new(2).unwrap())
+        .build()
+        .unwrap();
+    let other = "YW5vdGhlciBhcGkga2V5LCBhbHNvIDMyIGJ5dGVzICE=";
+    let app: Router = http(&tokens).api_key(other).unwrap().into_service_router();
+    let keyed = |api_key| {
+        Request::builder()
+            .method("POST")
+            .uri("/admin/clients")
+            .header("IM-API-KEY", api_key)
+            .header("Content-Type", "application/json")
+            .header("Idempotency-Key", "one")
+            .body(Body::from(WANTED))
+            .unwrap()
+    };
+    let first = send(&app, keyed(API_KEY)).await.token();
+    let second = send(&app, keyed(other)).await.token();
+    assert_ne!(first, second);
+    assert_eq!(send(&app, keyed(API_KEY)).await.token(), first);
+    assert_eq!(send(&app, keyed(other)).await.token(), second);
 }
 
 #[tokio::test]

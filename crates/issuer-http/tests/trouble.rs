@@ -100,7 +100,7 @@ async fn a_store_that_fails_is_503_and_its_words_stay_here() {
 async fn a_store_that_hangs_is_503_at_the_deadline_and_never_a_hang() {
     // Long enough for a healthy store on a busy machine.
     let (store, app, token) = running_with(Duration::from_secs(1)).await;
-    store.meets(Trouble::Hang);
+    let hanging = store.hangs();
     for (request, expected) in [
         (get_with("/me", &token), UNAVAILABLE_OF_ME),
         (revoke_all("/admin/clients/a/token"), UNAVAILABLE),
@@ -109,7 +109,7 @@ async fn a_store_that_hangs_is_503_at_the_deadline_and_never_a_hang() {
         assert_eq!(answer.brief(), expected);
         asks_to_come_back(&answer);
     }
-    store.meets(Trouble::None);
+    drop(hanging);
     assert_eq!(send(&app, get("/readyz")).await.status, 200);
 }
 
@@ -122,7 +122,7 @@ async fn past_the_queue_the_answer_is_503_at_once() {
         .build()
         .unwrap();
     let app = api(&tokens);
-    store.meets(Trouble::Hang);
+    let hanging = store.hangs();
     // One at the store, one in the queue, and no room for the others.
     let callers: Vec<_> = (0..8)
         .map(|_| {
@@ -133,7 +133,7 @@ async fn past_the_queue_the_answer_is_503_at_once() {
     while callers.iter().filter(|caller| caller.is_finished()).count() < 6 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    store.meets(Trouble::None);
+    drop(hanging);
     let mut turned_away = 0;
     for caller in callers {
         let answer = caller.await.unwrap();
@@ -250,10 +250,10 @@ async fn a_client_that_goes_away_in_mid_request_leaves_it_whole_or_not_begun() {
                 .body(Body::from(client::WANTED))
                 .unwrap()
         };
-        store.meets(Trouble::Hang);
+        let hanging = store.hangs();
         let gone = tokio::time::timeout(Duration::from_millis(2), send(&app, keyed())).await;
         assert!(gone.is_err(), "nobody waits for the answer any more");
-        store.meets(Trouble::None);
+        drop(hanging);
         // The same request again: it has happened, or it happens now.
         let answer = send(&app, keyed()).await;
         assert_eq!(answer.status, 200, "{answer:?}");

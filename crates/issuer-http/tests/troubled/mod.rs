@@ -34,6 +34,16 @@ struct Inner {
     changed: Condvar,
 }
 
+/// See [`TroubledStore::hangs`].
+#[must_use]
+pub(crate) struct Hanging(TroubledStore);
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        self.0.meets(Trouble::None);
+    }
+}
+
 impl TroubledStore {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Inner {
@@ -47,6 +57,13 @@ impl TroubledStore {
     pub(crate) fn meets(&self, trouble: Trouble) {
         *self.trouble() = trouble;
         self.0.changed.notify_all();
+    }
+
+    /// From now on every call waits, until what is returned is dropped: also where the test has failed, or the
+    /// end of the service would wait for a store that never answers.
+    pub(crate) fn hangs(&self) -> Hanging {
+        self.meets(Trouble::Hang);
+        Hanging(self.clone())
     }
 
     fn trouble(&self) -> MutexGuard<'_, Trouble> {
