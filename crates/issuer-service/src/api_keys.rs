@@ -31,6 +31,8 @@ impl ApiKey {
     /// Characters of the longest key.
     pub const MAX_CHARS: usize = 512;
 
+    /// Takes the digest of a key's text.
+    ///
     /// # Errors
     /// [`FieldError`] for `IM-API-KEY`: not 1 to 512 visible ASCII characters.
     pub fn parse(text: &str) -> Result<Self, FieldError> {

@@ -92,14 +92,15 @@ impl<'a> Blocking<'a> {
     /// the hash is stored.
     ///
     /// # Errors
-    /// What [`ErrorKind`](crate::ErrorKind) says of the store.
+    /// [`ErrorKind::Contended`](crate::ErrorKind::Contended) if others change the keys again and again; or what
+    /// [`ErrorKind`](crate::ErrorKind) says of the service and the store.
     pub fn add_api_key(self, name: &str, key: ApiKey) -> Result<(), Error> {
         self.0.accepting()?;
         let now = self.0.settings().now();
         self.0.api_keys().add(self.0.store(), name, key, now)
     }
 
-    /// Whether the store knows any API key, as of the last second.
+    /// Whether the store knows any API key, be it revoked or expired, as of the last second.
     pub fn has_api_keys(self) -> bool {
         self.0.api_keys().any()
     }

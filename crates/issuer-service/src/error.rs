@@ -26,7 +26,7 @@ pub enum ErrorKind {
     Refused(Refusal),
     /// Too many requests are waiting. Nothing was written; try again in a moment.
     Overloaded,
-    /// The deadline passed.
+    /// The deadline passed; [`Error::effect`] says whether the request was begun by then.
     DeadlineExceeded,
     /// The service is shutting down. Nothing was written.
     ShuttingDown,
@@ -34,7 +34,7 @@ pub enum ErrorKind {
     Contended,
     /// The store failed; [`source`](std::error::Error::source) says how.
     Store(StoreErrorKind),
-    /// A defect: the store or this library panicked.
+    /// A defect: the store, the clock or this library panicked, or the store broke its contract.
     Internal,
 }
 
