@@ -1,6 +1,6 @@
 //! The router, and what can be set about it.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use axum::{
     Router,
@@ -20,6 +20,7 @@ use tower_http::{
 use crate::{
     ResponseStyle,
     auth::require_api_key,
+    context::{Context, Shared},
     edge,
     error::{ApiError, MeError},
     headers::{IM_AUTHORIZATION, IM_CLIENT_KEY, X_REQUEST_ID},
@@ -56,16 +57,6 @@ pub fn router(tokens: TokenService) -> HttpApi {
         client_key: None,
         cors_origins: Vec::new(),
     }
-}
-
-/// What the handlers share.
-#[derive(Clone)]
-pub(crate) struct Api(Arc<Shared>);
-
-struct Shared {
-    tokens: TokenService,
-    style: ResponseStyle,
-    client_key: Option<Digest>,
 }
 
 impl HttpApi {
@@ -109,7 +100,7 @@ impl HttpApi {
         layered(unknown, edge::panicked).merge(Router::from(self))
     }
 
-    fn admin(&self, api: &Api) -> Router {
+    fn admin(&self, context: &Context) -> Router {
         let clients = post(issue::issue).fallback(method_not_allowed);
         let token = delete(revoke::revoke).fallback(method_not_allowed);
         let routes = Router::new();
@@ -121,14 +112,14 @@ impl HttpApi {
             .route("/admin/{*unknown}", any(not_found));
         let gate = from_fn_with_state(self.tokens.clone(), require_api_key);
         let routes = routes.layer(from_fn(refuse_empty_segments)).layer(gate);
-        layered(routes.with_state(api.clone()), edge::panicked)
+        layered(routes.with_state(context.clone()), edge::panicked)
     }
 
-    fn me(&self, api: &Api) -> Router {
+    fn me(&self, context: &Context) -> Router {
         let me = get(me::me).fallback(me_method_not_allowed);
         let mut routes = with_slash(Router::new(), "/me", me)
             .layer(CatchPanicLayer::custom(edge::panicked_on_me))
-            .with_state(api.clone());
+            .with_state(context.clone());
         if !self.cors_origins.is_empty() {
             routes = routes.layer(
                 CorsLayer::new()
@@ -145,11 +136,11 @@ impl HttpApi {
 /// Merges into a router of any state.
 impl<S: Clone + Send + Sync + 'static> From<HttpApi> for Router<S> {
     fn from(http: HttpApi) -> Self {
-        let api = Api(Arc::new(Shared {
+        let context = Context::new(Shared {
             tokens: http.tokens.clone(),
             style: http.style,
             client_key: http.client_key,
-        }));
+        });
         let health = with_slash(
             Router::new(),
             "/healthz",
@@ -160,31 +151,17 @@ impl<S: Clone + Send + Sync + 'static> From<HttpApi> for Router<S> {
             "/readyz",
             get(health::readyz).fallback(method_not_allowed),
         );
-        let health = layered(health.with_state(api.clone()), edge::panicked);
+        let health = layered(health.with_state(context.clone()), edge::panicked);
         Router::new()
-            .merge(http.admin(&api))
-            .merge(http.me(&api))
+            .merge(http.admin(&context))
+            .merge(http.me(&context))
             .merge(health)
             .with_state(())
     }
 }
 
-impl Api {
-    pub(crate) fn tokens(&self) -> &TokenService {
-        &self.0.tokens
-    }
-
-    pub(crate) fn style(&self) -> ResponseStyle {
-        self.0.style
-    }
-
-    pub(crate) fn client_key(&self) -> Option<&Digest> {
-        self.0.client_key.as_ref()
-    }
-}
-
 /// One trailing slash is accepted.
-fn with_slash(routes: Router<Api>, path: &str, method: MethodRouter<Api>) -> Router<Api> {
+fn with_slash(routes: Router<Context>, path: &str, method: MethodRouter<Context>) -> Router<Context> {
     routes
         .route(path, method.clone())
         .route(&format!("{path}/"), method)

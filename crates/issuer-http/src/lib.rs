@@ -37,6 +37,7 @@ mod api;
 mod auth;
 mod body;
 mod client_id;
+mod context;
 mod edge;
 mod error;
 mod fields;

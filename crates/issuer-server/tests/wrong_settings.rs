@@ -65,8 +65,16 @@ fn a_file_that_is_not_there_is_refused_by_the_name_of_the_setting() {
 /// What is wrong, and the rule it is told by.
 const WRONG: &[(&str, &str, &str)] = &[
     ("data_dir", r#""""#, "must name a folder"),
-    ("store", r#""postgres:x""#, "must be sqlite:PATH, sled:PATH or memory:"),
-    ("store", r#""sqlite:""#, "must be sqlite:PATH, sled:PATH or memory:"),
+    (
+        "store",
+        r#""postgres:x""#,
+        "must be sqlite:PATH, sled:PATH or memory:",
+    ),
+    (
+        "store",
+        r#""sqlite:""#,
+        "must be sqlite:PATH, sled:PATH or memory:",
+    ),
     ("lifetime", r#""7""#, "must be a number with s, m, h or d"),
     ("lifetime", r#""0s""#, "must be 1s to 3653d"),
     ("lifetime", r#""3654d""#, "must be 1s to 3653d"),

@@ -107,7 +107,7 @@ impl Writer<'_> {
                 }
                 (None, Some(_)) => {}
                 (Some(commit), folded) => {
-                    snapshot = snapshot.after(&commit);
+                    snapshot.advance(&commit);
                     match folded {
                         Some(folded) => folded.fold(commit),
                         None => *folded = Some(commit),

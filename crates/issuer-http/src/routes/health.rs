@@ -3,7 +3,7 @@
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Serialize;
 
-use crate::{api::Api, error::ApiError, response::json};
+use crate::{context::Context, error::ApiError, response::json};
 
 #[derive(Serialize)]
 struct Answer {
@@ -14,7 +14,7 @@ pub(crate) async fn healthz() -> Response {
     json(StatusCode::OK, &Answer { status: "ok" })
 }
 
-pub(crate) async fn readyz(State(api): State<Api>) -> Result<Response, ApiError> {
-    api.tokens().ready().await?;
+pub(crate) async fn readyz(State(context): State<Context>) -> Result<Response, ApiError> {
+    context.tokens().ready().await?;
     Ok(json(StatusCode::OK, &Answer { status: "ready" }))
 }

@@ -10,8 +10,8 @@ use issuer_service::ApiCaller;
 
 use crate::{
     answer::IssueAnswer,
-    api::Api,
     body::needed_object,
+    context::Context,
     error::ApiError,
     fields,
     headers::{IDEMPOTENCY_KEY, only},
@@ -29,26 +29,26 @@ const KNOWN: &[&str] = &[
 ];
 
 pub(crate) async fn issue(
-    State(api): State<Api>,
+    State(context): State<Context>,
     Extension(caller): Extension<ApiCaller>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
     let object = needed_object(&headers, body, KNOWN).await?;
-    let (user, issues_token) = read(&object, api.tokens().rules().policy())?;
+    let (user, issues_token) = read(&object, context.tokens().rules().policy())?;
     let key = idempotency_key(&headers, &caller)?;
     if issues_token {
-        let issued = api
+        let issued = context
             .tokens()
             .issue(Issue {
                 user,
                 idempotency_key: key,
             })
             .await?;
-        Ok(no_store(api.style().ok(&IssueAnswer::from(&issued))))
+        Ok(no_store(context.style().ok(&IssueAnswer::from(&issued))))
     } else {
-        let user = api.tokens().write_profile(user).await?;
-        Ok(api.style().ok(&IssueAnswer::from(&user)))
+        let user = context.tokens().write_profile(user).await?;
+        Ok(context.style().ok(&IssueAnswer::from(&user)))
     }
 }
 

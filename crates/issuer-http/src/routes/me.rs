@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::{
     AuthenticatedUser,
-    api::Api,
+    context::Context,
     error::{ApiError, MeError},
     headers::{IM_CLIENT_KEY, only},
     response::enveloped,
@@ -31,11 +31,11 @@ struct Answer<'a> {
     avatar_url: Option<&'a str>,
 }
 
-pub(crate) async fn me(State(api): State<Api>, parts: Parts) -> Result<Response, MeError> {
-    if let Some(expected) = api.client_key() {
+pub(crate) async fn me(State(context): State<Context>, parts: Parts) -> Result<Response, MeError> {
+    if let Some(expected) = context.client_key() {
         check_client_key(&parts.headers, expected)?;
     }
-    let user = AuthenticatedUser::of(api.tokens(), &parts).await?;
+    let user = AuthenticatedUser::of(context.tokens(), &parts).await?;
     Ok(enveloped(&Answer {
         id: user.id.as_str(),
         nickname: user.nickname.as_ref().map(Nickname::as_str),

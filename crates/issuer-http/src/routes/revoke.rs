@@ -10,15 +10,15 @@ use issuer::FieldError;
 
 use crate::{
     answer::RevokeAnswer,
-    api::Api,
     body::optional_object,
     client_id::client_id,
+    context::Context,
     error::ApiError,
     object::{Member, Object},
 };
 
 pub(crate) async fn revoke(
-    State(api): State<Api>,
+    State(context): State<Context>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -26,10 +26,10 @@ pub(crate) async fn revoke(
     let user = client_id(&uri)?;
     let object = optional_object(&headers, body, &["token"]).await?;
     let answer = match token(&object)? {
-        Some(token) => RevokeAnswer::one(api.tokens().revoke(&user, token).await?),
-        None => RevokeAnswer::all(api.tokens().revoke_all(&user).await?),
+        Some(token) => RevokeAnswer::one(context.tokens().revoke(&user, token).await?),
+        None => RevokeAnswer::all(context.tokens().revoke_all(&user).await?),
     };
-    Ok(api.style().ok(&answer))
+    Ok(context.style().ok(&answer))
 }
 
 /// The token of the request; `None` asks for all. Whatever else the body says is a mistake that must not widen

@@ -40,21 +40,26 @@ impl Snapshot {
         self.tokens.iter().find(|token| token.name() == name)
     }
 
-    /// What a store would return once it had applied `commit` to what this snapshot shows: how a batch
-    /// decides several requests of one user, one after the other, before it writes any of them.
-    ///
-    /// One thing it cannot know: a tombstone that a token has hidden since before this snapshot. Where such
-    /// a token goes without a tombstone of its own, which no rule lets happen, it shows nobody.
+    /// What a store would return once it had applied `commit` to what this snapshot shows.
     #[must_use]
     pub fn after(&self, commit: &Commit) -> Self {
         let mut next = self.clone();
+        next.advance(commit);
+        next
+    }
+
+    /// Becomes what [`after`](Self::after) returns: how a batch decides several requests of one user, one
+    /// after the other, before it writes any of them.
+    ///
+    /// One thing it cannot know: a tombstone that a token has hidden since before this snapshot. Where such
+    /// a token goes without a tombstone of its own, which no rule lets happen, it shows nobody.
+    pub fn advance(&mut self, commit: &Commit) {
         for (at, change) in commit.changes.iter().enumerate() {
-            next.apply(change, commit, commit.changes.get(..at).unwrap_or_default());
+            self.apply(change, commit, commit.changes.get(..at).unwrap_or_default());
         }
-        if let Some(user) = &mut next.user {
+        if let Some(user) = &mut self.user {
             user.version = commit.next;
         }
-        next
     }
 
     fn apply(&mut self, change: &Change, commit: &Commit, earlier: &[Change]) {
