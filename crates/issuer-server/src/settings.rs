@@ -10,13 +10,12 @@ use issuer::{
 use issuer_http::ResponseStyle;
 use issuer_service::{Builder, TokenService};
 use issuer_store::Store;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     duration::{LifetimeSetting, WindowSetting},
     failure::Failure,
     store_url,
-    token_settings::TokenSettings,
+    token_settings::{PolicySetting, TokenSettings, max_live_tokens},
 };
 
 /// What is set by flags or the environment; what the file says fills the gaps.
@@ -139,17 +138,6 @@ pub(crate) struct Settings {
     #[arg(long, global = true, value_name = "ORIGIN", env = "ISSUER_CORS_ORIGINS", hide_env_values = true,
           value_delimiter = ',', value_parser = origin)]
     pub(crate) cors_origins: Option<Vec<String>>,
-}
-
-/// `policy`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[value(rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum PolicySetting {
-    /// A conflict while the user's tokens live
-    ConflictWhileLive,
-    /// The oldest token goes
-    Upsert,
 }
 
 /// `response_style`.
@@ -283,13 +271,6 @@ fn folder(text: &str) -> Result<PathBuf, String> {
         return Err("must name a folder".to_owned());
     }
     Ok(PathBuf::from(text))
-}
-
-fn max_live_tokens(text: &str) -> Result<MaxLiveTokens, String> {
-    text.parse()
-        .ok()
-        .and_then(MaxLiveTokens::new)
-        .ok_or_else(|| "must be a number from 1 to 100".to_owned())
 }
 
 /// RFC 7519 section 2: any text; here one that can be read in a log.

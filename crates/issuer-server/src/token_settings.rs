@@ -1,9 +1,19 @@
 //! The settings on which a command and the server that holds its store must agree.
 
+use clap::ValueEnum;
 use issuer::{Lifetime, decide::MaxLiveTokens};
 use serde::{Deserialize, Serialize};
 
-use crate::settings::PolicySetting;
+/// `policy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[value(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PolicySetting {
+    /// A conflict while the user's tokens live
+    ConflictWhileLive,
+    /// The oldest token goes
+    Upsert,
+}
 
 /// The settings that decide over tokens, as far as they are set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,4 +73,11 @@ impl TokenSettings {
         .into_iter()
         .find_map(|(name, differs)| differs.then_some(name))
     }
+}
+
+pub(crate) fn max_live_tokens(text: &str) -> Result<MaxLiveTokens, String> {
+    text.parse()
+        .ok()
+        .and_then(MaxLiveTokens::new)
+        .ok_or_else(|| "must be a number from 1 to 100".to_owned())
 }

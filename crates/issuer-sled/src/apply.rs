@@ -3,8 +3,7 @@
 use std::ops::Bound;
 
 use issuer::{
-    Digest,
-    state::{Change, Commit, Holder, TokenBody, TokenName, TokenRecord, Versioned},
+    state::{Change, Commit, TokenName, TokenRecord, Versioned},
     user::UserId,
 };
 use issuer_store::Outcome;
@@ -22,7 +21,7 @@ use crate::{
 /// Applies one commit to what is staged, or nothing of it.
 pub(crate) fn apply(staged: &mut Staged<'_>, commit: &Commit) -> Result<Outcome> {
     let version = staged.user(&commit.user)?.record.map(|record| record.version);
-    if !commit.expect.accepts(version) || !claims_hold(staged, commit)? {
+    if !commit.holds(version, |digest| holder(staged, digest))? {
         return Ok(Outcome::Conflict);
     }
     for change in &commit.changes {
@@ -30,37 +29,6 @@ pub(crate) fn apply(staged: &mut Staged<'_>, commit: &Commit) -> Result<Outcome>
     }
     finish(staged, commit)?;
     Ok(Outcome::Applied)
-}
-
-/// Each digest that the commit claims has the holder that it names, and each that it takes without a claim
-/// is nobody else's.
-fn claims_hold(staged: &Staged<'_>, commit: &Commit) -> Result<bool> {
-    for claim in &commit.claims {
-        if holder(staged, claim.digest)? != claim.holder {
-            return Ok(false);
-        }
-    }
-    for digest in commit.changes.iter().filter_map(taken) {
-        if commit.claims.iter().any(|claim| claim.digest == digest) {
-            continue;
-        }
-        if let Some(Holder::Token { user, .. }) = holder(staged, digest)?
-            && user != commit.user
-        {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-fn taken(change: &Change) -> Option<Digest> {
-    match change {
-        Change::PutToken(token) => match token.body {
-            TokenBody::Assigned(digest) => Some(digest),
-            TokenBody::Issued(_) => None,
-        },
-        _ => None,
-    }
 }
 
 fn write(staged: &mut Staged<'_>, change: &Change, commit: &Commit) -> Result<()> {

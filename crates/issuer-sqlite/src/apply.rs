@@ -2,9 +2,7 @@
 
 use issuer::{
     Digest, Timestamp,
-    state::{
-        Change, Commit, Holder, IssuedToken, Replay, TokenBody, TokenRecord, Tombstone, UserRecord, Version,
-    },
+    state::{Change, Commit, IssuedToken, Replay, TokenBody, TokenRecord, Tombstone, UserRecord, Version},
     user::{AvatarUrl, Nickname, UserId},
 };
 use issuer_store::Outcome;
@@ -51,7 +49,7 @@ pub(crate) const ERASE: &str = "DELETE FROM users WHERE user_key = ?1";
 /// is checked here still holds when it is written.
 pub(crate) fn apply(connection: &Connection, commit: &Commit) -> Result<Outcome> {
     let mut writing = Writing::begin(connection, commit)?;
-    if !commit.expect.accepts(writing.version) || !claims_hold(connection, commit)? {
+    if !commit.holds(writing.version, |digest| holder(connection, digest))? {
         return Ok(Outcome::Conflict);
     }
     for change in &commit.changes {
@@ -59,37 +57,6 @@ pub(crate) fn apply(connection: &Connection, commit: &Commit) -> Result<Outcome>
     }
     writing.finish()?;
     Ok(Outcome::Applied)
-}
-
-/// Each digest that the commit claims has the holder that it names, and each that it takes without a claim
-/// is nobody else's.
-fn claims_hold(connection: &Connection, commit: &Commit) -> Result<bool> {
-    for claim in &commit.claims {
-        if holder(connection, claim.digest)? != claim.holder {
-            return Ok(false);
-        }
-    }
-    for digest in commit.changes.iter().filter_map(taken) {
-        if commit.claims.iter().any(|claim| claim.digest == digest) {
-            continue;
-        }
-        if let Some(Holder::Token { user, .. }) = holder(connection, digest)?
-            && user != commit.user
-        {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-fn taken(change: &Change) -> Option<Digest> {
-    match change {
-        Change::PutToken(token) => match token.body {
-            TokenBody::Assigned(digest) => Some(digest),
-            TokenBody::Issued(_) => None,
-        },
-        _ => None,
-    }
 }
 
 /// A commit while it is written.

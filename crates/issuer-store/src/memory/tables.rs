@@ -1,6 +1,7 @@
 //! The rows of the reference store, and the order in which they die.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::ops::Bound;
 
 use issuer::{
@@ -180,11 +181,8 @@ impl Tables {
             .get(&commit.user)
             .and_then(|user| user.record.as_ref())
             .map(|user| user.version);
-        let claims_hold = commit
-            .claims
-            .iter()
-            .all(|claim| self.holder(claim.digest) == claim.holder);
-        if !commit.expect.accepts(version) || !claims_hold || self.takes_unclaimed(commit) {
+        let holds = commit.holds(version, |digest| Ok::<_, Infallible>(self.holder(digest)));
+        if holds != Ok(true) {
             return Outcome::Conflict;
         }
         for change in &commit.changes {
@@ -198,19 +196,6 @@ impl Tables {
             record.version = commit.next;
         }
         Outcome::Applied
-    }
-
-    fn takes_unclaimed(&self, commit: &Commit) -> bool {
-        commit.changes.iter().any(|change| {
-            let Change::PutToken(token) = change else {
-                return false;
-            };
-            let TokenName::Assigned(digest) = token.name() else {
-                return false;
-            };
-            let claimed = commit.claims.iter().any(|claim| claim.digest == digest);
-            !claimed && matches!(self.holder(digest), Some(Holder::Token { user, .. }) if user != commit.user)
-        })
     }
 
     fn write(&mut self, change: &Change, commit: &Commit) {

@@ -1,6 +1,6 @@
 //! A write as data: its preconditions and its rows.
 
-use super::{Holder, Replay, TokenRecord, Tombstone, UserRecord, Version};
+use super::{Holder, Replay, TokenName, TokenRecord, Tombstone, UserRecord, Version};
 use crate::{Digest, user::UserId};
 
 /// Rows of one user to write, all or none, and what must hold for them to be written.
@@ -67,6 +67,34 @@ impl Expect {
 }
 
 impl Commit {
+    /// Whether the preconditions hold where the user's record has this `version` (`None`: there is none) and
+    /// `holder` says who holds a digest: the one check that every store makes before it writes, inside the
+    /// transaction that writes.
+    ///
+    /// # Errors
+    /// Those of `holder`.
+    pub fn holds<E>(
+        &self,
+        version: Option<Version>,
+        mut holder: impl FnMut(Digest) -> Result<Option<Holder>, E>,
+    ) -> Result<bool, E> {
+        if !self.expect.accepts(version) {
+            return Ok(false);
+        }
+        for claim in &self.claims {
+            if holder(claim.digest)? != claim.holder {
+                return Ok(false);
+            }
+        }
+        for digest in self.changes.iter().filter_map(Change::taken) {
+            let claimed = self.claims.iter().any(|claim| claim.digest == digest);
+            if !claimed && is_of_another(holder(digest)?.as_ref(), &self.user) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Folds a later commit of the same user, which was decided on [`Snapshot::after`](super::Snapshot::after)
     /// this one, into this one: the preconditions of the first, the rows of both, the version of the last.
     ///
@@ -96,6 +124,10 @@ impl Commit {
     }
 }
 
+fn is_of_another(holder: Option<&Holder>, user: &UserId) -> bool {
+    matches!(holder, Some(Holder::Token { user: holder, .. }) if holder != user)
+}
+
 impl Change {
     /// Whether this row stands in the place of `earlier`, a row of the same user.
     fn replaces(&self, earlier: &Self) -> bool {
@@ -114,12 +146,19 @@ impl Change {
     /// The digest of an assigned token that this row speaks of.
     fn digest(&self) -> Option<Digest> {
         match self {
-            Self::PutToken(token) => match token.name() {
-                super::TokenName::Assigned(digest) => Some(digest),
-                super::TokenName::Issued(_) => None,
-            },
             Self::PutTombstone(tombstone) => Some(tombstone.digest),
-            Self::PutUser(_) | Self::PutReplay(_) | Self::EraseUser => None,
+            _ => self.taken(),
+        }
+    }
+
+    /// The digest that this row takes for its user.
+    fn taken(&self) -> Option<Digest> {
+        match self {
+            Self::PutToken(token) => match token.name() {
+                TokenName::Assigned(digest) => Some(digest),
+                TokenName::Issued(_) => None,
+            },
+            _ => None,
         }
     }
 }
