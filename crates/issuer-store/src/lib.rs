@@ -2,7 +2,7 @@
 //!
 //! [`Store`] has eight methods, and its documentation is the contract: a backend can be written from it
 //! alone, and `issuer-conformance` tells whether it keeps it. [`MemoryStore`] is the reference: it keeps
-//! every promise but durability.
+//! every promise but durability. [`copy()`] moves what one store holds into another one.
 //!
 //! ```
 //! use issuer::user::UserId;
@@ -17,12 +17,14 @@
 //!
 //! What is not here: rules (they are in [`issuer::decide`]), clocks, signing keys, token texts.
 
+mod copy;
 mod error;
 mod lookup;
 mod memory;
 mod page;
 mod store;
 
+pub use copy::{Copied, CopyError, Counts, Phase, Progress, copy};
 pub use error::{Effect, StoreError, StoreErrorKind};
 pub use lookup::{Lookup, TokenRef};
 pub use memory::MemoryStore;
