@@ -7,6 +7,8 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
 };
 
 use issuer_store::StoreErrorKind;
@@ -24,6 +26,12 @@ use crate::{
 /// Bytes of a segment of sled's log. sled's own half a megabyte makes a file of its own of every page of more
 /// than an eighth of that; with this, sixteen users of a hundred tokens each still fit into the log.
 const SEGMENT_BYTES: usize = 2 << 20;
+
+/// What sled can do with.
+const LEAST_CACHE_BYTES: u64 = 1 << 20;
+
+/// How long sled may take to give its file up.
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// How often sled cleans its log: it moves pages for at most half of this, and then syncs.
 const CLEAN_EVERY_MILLIS: u64 = 200;
@@ -59,13 +67,14 @@ pub(crate) type Batch = std::collections::BTreeMap<(Table, IVec), RowChange>;
 impl Database {
     /// Has sled open the folder. Whatever sled does not survive in it, is an error.
     pub(crate) fn open(folder: &Path, cache_bytes: u64) -> Result<Self> {
+        wait_for_lock(&folder.join("db"), LOCK_WAIT)?;
         let db = contained(|| {
             let config = sled::Config::new()
                 .path(folder)
-                .cache_capacity(cache_bytes)
+                .cache_capacity(cache_bytes.max(LEAST_CACHE_BYTES))
                 .segment_size(SEGMENT_BYTES)
                 .flush_every_ms(Some(CLEAN_EVERY_MILLIS));
-            config.open().map_err(unless_locked)
+            Ok(config.open()?)
         })?;
         contained(|| {
             let mut trees = Vec::with_capacity(Table::ALL.len());
@@ -166,6 +175,11 @@ impl Database {
         Ok(())
     }
 
+    /// The file that sled locks.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.join("db")
+    }
+
     /// Wakes who waits for sled in vain: sled does not always tell them that it gave up.
     pub(crate) fn wake(&self) {
         if self.db.context.global_error().is_err() {
@@ -230,14 +244,31 @@ impl Database {
     }
 }
 
-/// The folder is locked before sled opens it, so that somebody else has it who does not know of that: a store of
-/// this process that could not close its files, or another program.
-fn unless_locked(error: sled::Error) -> Fault {
-    match error {
-        sled::Error::Io(error) if error.to_string().starts_with("could not acquire lock") => {
-            Fault::refused(StoreErrorKind::Busy, "has a database that is open elsewhere")
+/// Waits for sled to give its file up, or says who else has it.
+///
+/// sled unlocks it only when the last of its threads lets go of it, some time after it was closed. Our own lock is held
+/// meanwhile, so that whoever has it longer does not know of that: another program, or a store of this process that
+/// could not be closed.
+pub(crate) fn wait_for_lock(file: &Path, wait: Duration) -> Result<()> {
+    let started = Instant::now();
+    loop {
+        let file = match File::open(file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            opened => opened?,
+        };
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(fs::TryLockError::Error(error)) => return Err(error.into()),
+            Err(fs::TryLockError::WouldBlock) if started.elapsed() < wait => {
+                thread::sleep(Duration::from_millis(1));
+            }
+            Err(fs::TryLockError::WouldBlock) => {
+                return Err(Fault::refused(
+                    StoreErrorKind::Busy,
+                    "has a database that is open elsewhere, in a program that is not this one or was not closed",
+                ));
+            }
         }
-        error => error.into(),
     }
 }
 

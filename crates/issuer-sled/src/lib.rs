@@ -44,8 +44,9 @@
 //! # What it does not promise
 //! - **A power cut while sled cleans its log.** Five times a second sled may move pages to the end of its log and use
 //!   their old place again; it syncs only afterwards, and no setting of it makes that otherwise. Where the power fails
-//!   between the two, acknowledged rows can be lost. It needs more than 4 MiB of log in a tenth of a second, or in one
-//!   slice. The next opening says `Damaged`; no test here shows it, for none here cuts the power.
+//!   between the two, acknowledged rows can be lost. sled does not use a place again before two more segments were
+//!   written, so that it takes more than 4 MiB of moved pages within a tenth of a second in which no slice is
+//!   synced. The next opening says `Damaged`. No test here shows it, for none here cuts the power.
 //! - **Users whose tokens fill more than half a megabyte**, which takes a hundred tokens with a hundred different
 //!   audiences of 5 KiB. sled keeps such a page in a file of its own. We sync it, but a power cut before that can leave a
 //!   transaction in the log and its file empty, and the next opening says `Damaged` although nothing acknowledged is lost.

@@ -47,7 +47,8 @@ pub enum Check {
 }
 
 impl SledOptions {
-    /// How much sled keeps in memory of what is on the disk: 64 MiB by default.
+    /// How much sled keeps in memory of what is on the disk: 64 MiB by default, and at
+    /// least 1 MiB.
     pub const fn cache_bytes(self, bytes: u64) -> Self {
         Self {
             cache_bytes: bytes,

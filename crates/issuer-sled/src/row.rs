@@ -315,3 +315,122 @@ impl Reader<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use issuer_conformance::fixture::{assigned, at, digest, issued, replay, revoked, user, version};
+
+    use super::*;
+    use crate::{state::State, table::Mortal};
+
+    fn amy() -> User {
+        let mut amy = User {
+            record: Some(Versioned {
+                version: version(1),
+                value: user("amy"),
+            }),
+            tokens: Vec::new(),
+        };
+        amy.put(issued("a"));
+        amy.put(assigned("b"));
+        let mut bare = issued("c");
+        if let TokenBody::Issued(token) = &mut bare.body {
+            token.issuer = None;
+            token.audience = Some("".into());
+        }
+        amy.put(bare);
+        amy
+    }
+
+    /// Whether these bytes are a value of some kind.
+    type IsOne = fn(&[u8]) -> bool;
+
+    /// Every kind of value.
+    fn samples() -> Vec<(Vec<u8>, IsOne)> {
+        let state = State {
+            slice: 1,
+            users: 2,
+            rows: u64::MAX,
+            sum: [4; 4],
+        };
+        let id = user("amy").id;
+        vec![
+            (amy().encode(), |value| {
+                User::decode(&user("amy").id, value).is_ok()
+            }),
+            (encode_revoked(&revoked(issued("a"), at(5))), |value| {
+                decode_revoked(value).is_ok()
+            }),
+            (encode_replay(&replay("k")), |value| {
+                decode_replay(digest("k"), value).is_ok()
+            }),
+            (encode_tombstone(at(1)), |value| decode_tombstone(value).is_ok()),
+            (encode_control(version(1), "{}"), |value| {
+                decode_control(value).is_ok()
+            }),
+            (state.encode(), |value| State::decode(value).is_ok()),
+            (
+                Mortal::Token(id.clone(), issued("a").name()).death(at(1)),
+                |key| Mortal::of_death(key).is_ok(),
+            ),
+            (Mortal::Replay(id, digest("k")).death(at(-1)), |key| {
+                Mortal::of_death(key).is_ok()
+            }),
+            (Mortal::Tombstone(digest("t")).death(Timestamp::MIN), |key| {
+                Mortal::of_death(key).is_ok()
+            }),
+        ]
+    }
+
+    #[test]
+    fn a_user_comes_back_as_it_went_in() {
+        let value = amy().encode();
+        let back = User::decode(&user("amy").id, &value).unwrap();
+        assert_eq!(back.record, amy().record);
+        assert_eq!(back.tokens, amy().tokens);
+        assert!(User::has_record(&value));
+        assert!(!User::has_record(&User::default().encode()));
+    }
+
+    #[test]
+    fn a_value_that_is_too_short_or_too_long_is_none() {
+        for (at, (value, is_one)) in samples().into_iter().enumerate() {
+            assert!(is_one(&value), "sample {at}");
+            for length in 0..value.len() {
+                assert!(!is_one(&value[..length]), "sample {at}, {length} bytes of it");
+            }
+            let mut longer = value;
+            longer.push(0);
+            assert!(!is_one(&longer), "sample {at} and a byte");
+        }
+    }
+
+    #[test]
+    fn no_byte_makes_a_panic() {
+        for (value, is_one) in samples() {
+            for at in 0..value.len() {
+                for byte in 0..=u8::MAX {
+                    let mut altered = value.clone();
+                    altered[at] = byte;
+                    is_one(&altered);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_count_that_promises_more_than_there_is_makes_no_room_for_it() {
+        // No record, no texts, and four billion tokens.
+        let value = [ENCODING, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff];
+        assert!(User::decode(&user("amy").id, &value).is_err());
+        let value = [ENCODING, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+        assert!(User::decode(&user("amy").id, &value).is_err());
+    }
+
+    #[test]
+    fn deaths_sort_by_their_moment() {
+        let row = Mortal::Tombstone(digest("t"));
+        let moments = [Timestamp::MIN, at(-3_000_000_000), at(0), at(1), Timestamp::MAX];
+        assert!(moments.map(|moment| row.death(moment)).is_sorted());
+    }
+}

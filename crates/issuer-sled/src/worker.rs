@@ -16,7 +16,7 @@ use std::{
 use issuer_store::StoreErrorKind;
 
 use crate::{
-    database::Database,
+    database::{Database, LOCK_WAIT, wait_for_lock},
     error::{Fault, Result, contained},
 };
 
@@ -122,7 +122,8 @@ fn run(database: Arc<Database>, inbox: &mpsc::Receiver<Job>) {
         job(&database);
     }
     let _ = contained(|| {
+        let file = database.path();
         drop(database);
-        Ok(())
+        wait_for_lock(&file, LOCK_WAIT)
     });
 }

@@ -368,3 +368,34 @@ fn a_row_that_this_library_cannot_have_written_is_an_error_once_it_is_read() {
         }
     }
 }
+
+#[test]
+fn a_cache_of_any_size_will_do() {
+    for bytes in [0, 1, 1_000, u64::MAX] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SledStore::options()
+            .cache_bytes(bytes)
+            .open(folder.path().join("users.sled"))
+            .unwrap();
+        applied(&store, (0..100).map(|n| creating(&format!("user{n}"), n)));
+        assert!(snapshot(&store, "user7").user.is_some());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_was_deleted_under_the_store_is_an_error_at_the_next_write_or_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sled");
+    let store = filled(&path);
+    fs::remove_dir_all(&path).unwrap();
+    let error = store.apply(&[creating("amy", 1).into()]).unwrap_err();
+    assert_eq!(error.effect(), Effect::Unknown);
+    assert!(error.to_string().contains("users.sled"), "{error}");
+    drop(store);
+    assert!(
+        snapshot(&SledStore::open(&path).unwrap(), "user001")
+            .user
+            .is_none()
+    );
+}

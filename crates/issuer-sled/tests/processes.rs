@@ -191,6 +191,53 @@ fn work_until_refused() {
     panic!("nothing was refused");
 }
 
+/// Root may write whatever the modes say, so that another user does the work.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_without_the_right_to_write_is_named_as_the_reason() {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    let folder = tempfile::tempdir().unwrap();
+    let allow = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let path = folder.path().join("users.sled");
+    drop(SledStore::open(&path).unwrap());
+    allow(folder.path(), 0o755);
+    // Where another user can reach it.
+    let program = folder.path().join("program");
+    fs::copy(env::current_exe().unwrap(), &program).unwrap();
+    allow(&program, 0o755);
+    let another = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    let may_change_user = Command::new("setpriv").args(another).arg("true").status();
+    if !may_change_user.is_ok_and(|status| status.success()) {
+        println!("skipped: only root can become another user");
+        return;
+    }
+    let open_file = ("issuer", 0o666);
+    for (mode, file, at) in [
+        (0o700, None, path.clone()),
+        (0o755, None, path.clone()),
+        (0o755, Some(open_file), path.clone()),
+        (0o755, None, folder.path().join("new.sled")),
+    ] {
+        allow(&path, mode);
+        if let Some((file, mode)) = file {
+            allow(&path.join(file), mode);
+        }
+        let mut command = Command::new("setpriv");
+        command.args(another).arg(&program);
+        command.args(["work_refused_open", "--exact", "--ignored", "--nocapture"]);
+        let printed = finish(start(&mut command, &at, 0));
+        let line = printed
+            .lines()
+            .find_map(|line| line.strip_prefix("refused "))
+            .expect("a refusal");
+        assert!(
+            line.starts_with("Permission") && line.contains(at.to_str().unwrap()),
+            "{line}"
+        );
+    }
+}
+
 /// sled itself calls `fsync` alone, and only now and then; `fdatasync` is ours.
 #[cfg(target_os = "linux")]
 #[test]
