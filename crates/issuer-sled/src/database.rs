@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use issuer_store::StoreErrorKind;
@@ -43,12 +43,23 @@ pub(crate) struct Database {
     db: sled::Db,
     file: File,
     folder: PathBuf,
-    /// Pages that did not fit into the log, each a file of its own, and synced.
-    synced_blobs: Mutex<HashSet<OsString>>,
+    blobs: Mutex<Blobs>,
     /// What a test does in the place of a slow or failing disk.
     #[cfg(test)]
     pub(crate) before_sync: Mutex<Option<Disk>>,
 }
+
+/// Pages that did not fit into the log, each a file of its own.
+#[derive(Default)]
+struct Blobs {
+    synced: HashSet<OsString>,
+    /// When their folder was last changed, if that was long enough ago when it was last read for a later change to
+    /// show in it: file systems count in milliseconds, some in whole seconds.
+    unchanged_since: Option<SystemTime>,
+}
+
+/// How coarsely a file system may count.
+const COARSEST_TIME: Duration = Duration::from_secs(3);
 
 /// A disk that takes its time, or fails.
 #[cfg(test)]
@@ -89,7 +100,7 @@ impl Database {
                 db,
                 file: File::open(folder.join("db"))?,
                 folder: folder.to_owned(),
-                synced_blobs: Mutex::default(),
+                blobs: Mutex::default(),
                 #[cfg(test)]
                 before_sync: Mutex::default(),
             };
@@ -224,13 +235,18 @@ impl Database {
     }
 
     fn sync_new_blobs(&self) -> Result<()> {
-        let mut synced = self.synced_blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = self.folder.join("blobs");
+        let changed = fs::metadata(&folder)?.modified()?;
+        if blobs.unchanged_since == Some(changed) {
+            return Ok(());
+        }
+        let now = SystemTime::now();
         let mut found = HashSet::new();
         let mut new = false;
         for entry in fs::read_dir(&folder)? {
             let name = entry?.file_name();
-            if !synced.contains(&name) {
+            if !blobs.synced.contains(&name) {
                 sync_if_there(&folder.join(&name))?;
                 new = true;
             }
@@ -239,7 +255,11 @@ impl Database {
         if new {
             sync_folder(&folder)?;
         }
-        *synced = found;
+        let is_past = now.duration_since(changed).is_ok_and(|age| age > COARSEST_TIME);
+        *blobs = Blobs {
+            synced: found,
+            unchanged_since: is_past.then_some(changed),
+        };
         Ok(())
     }
 }

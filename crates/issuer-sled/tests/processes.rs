@@ -7,6 +7,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     reason = "a test that cannot go on has failed"
 )]
 
@@ -17,9 +18,9 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use issuer::state::Expect;
+use issuer::state::{Expect, TokenBody};
 use issuer_conformance::{
-    fixture::{creating, id, issued, user, version, writing},
+    fixture::{Draft, creating, id, issued, updating, user, version, writing},
     probe::{applied, snapshot},
 };
 use issuer_sled::SledStore;
@@ -238,34 +239,78 @@ fn a_folder_without_the_right_to_write_is_named_as_the_reason() {
     }
 }
 
+/// What `strace` sees of this system call while a child does this work; nothing where it is not installed.
+#[cfg(target_os = "linux")]
+fn calls(call: &str, work: &str, path: &Path) -> Option<Vec<String>> {
+    let installed = Command::new("strace").arg("-V").output();
+    if !installed.is_ok_and(|output| output.status.success()) {
+        println!("skipped: strace is not installed");
+        return None;
+    }
+    let trace = path.with_extension("trace");
+    let mut watched = Command::new("strace");
+    watched.args(["-f", "-y", "-e"]).arg(format!("trace={call}"));
+    watched.arg("-o").arg(&trace).arg(env::current_exe().unwrap());
+    watched.args([work, "--exact", "--ignored", "--nocapture"]);
+    finish(start(&mut watched, path, 0));
+    let trace = std::fs::read_to_string(trace).unwrap();
+    let begun = format!("{call}(");
+    Some(
+        trace
+            .lines()
+            .filter(|line| line.contains(&begun))
+            .map(str::to_owned)
+            .collect(),
+    )
+}
+
 /// sled itself calls `fsync` alone, and only now and then; `fdatasync` is ours.
 #[cfg(target_os = "linux")]
 #[test]
 fn every_slice_is_synced_once() {
-    if !Command::new("strace")
-        .arg("-V")
-        .output()
-        .is_ok_and(|output| output.status.success())
-    {
-        println!("skipped: strace is not installed");
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("users.sled");
-    let trace = folder.path().join("trace");
-    let mut watched = Command::new("strace");
-    watched
-        .args(["-f", "-y", "-e", "trace=fdatasync", "-o"])
-        .arg(&trace)
-        .arg(env::current_exe().unwrap())
-        .args(["work_thirty_slices", "--exact", "--ignored", "--nocapture"]);
-    finish(start(&mut watched, &path, 0));
-    let trace = std::fs::read_to_string(trace).unwrap();
-    let syncs = trace
-        .lines()
-        .filter(|line| line.contains("fdatasync(") && line.contains("users.sled/db>"));
+    let Some(syncs) = calls("fdatasync", "work_thirty_slices", &path) else {
+        return;
+    };
+    let of_the_log = syncs.iter().filter(|line| line.contains("users.sled/db>"));
     // One more for what a new folder begins with.
-    assert_eq!(syncs.count(), 31, "{trace}");
+    assert_eq!(of_the_log.count(), 31, "{syncs:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_page_that_is_a_file_of_its_own_is_synced_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sled");
+    let Some(syncs) = calls("fsync", "work_large_page", &path) else {
+        return;
+    };
+    assert!(
+        syncs.iter().any(|line| line.contains("users.sled/blobs/")),
+        "{syncs:?}"
+    );
+    assert!(
+        syncs.iter().any(|line| line.contains("users.sled/blobs>")),
+        "{syncs:?}"
+    );
+}
+
+#[test]
+#[ignore = "the work of a child process"]
+fn work_large_page() {
+    let Some((path, _)) = told() else { return };
+    let store = SledStore::open(path).unwrap();
+    let large = (0..100).map(|n| {
+        let mut token = issued(&format!("{n}"));
+        if let TokenBody::Issued(issued) = &mut token.body {
+            issued.audience = Some(format!("{n:06000}").into());
+        }
+        token
+    });
+    applied(&store, [large.fold(creating("amy", 1), Draft::token)]);
+    // Written anew, as the whole page now and then is.
+    applied(&store, [updating("amy", 1, 2)]);
 }
 
 #[test]
