@@ -60,7 +60,7 @@
 //!   page be (30 seconds on Linux).
 //! - A disk that says "synced" and is not, or a network file system that locks nothing, breaks all of it. The folder belongs
 //!   on a local disk.
-//! - A read waits for no disk, but for the moment in which sled takes a slice into memory, some ten microseconds a row:
+//! - A read waits for no disk, but for the moment in which sled takes a slice into memory, some microseconds a row:
 //!   sled has one lock for that in the whole process. Stores of several folders in one process wait for each other's disks.
 //! - A copy of the folder is a backup only if the store is closed meanwhile.
 //! - Deleted rows are not scrubbed from the disk; no token text was ever in them.

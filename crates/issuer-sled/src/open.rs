@@ -39,7 +39,7 @@ pub struct SledOptions {
 /// What is looked at before a folder is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Check {
-    /// Every row: whether all that was acknowledged is there. Takes a second or two for a million rows.
+    /// Every row: whether all that was acknowledged is there. Takes about two seconds for a million rows.
     EveryRow,
     /// Only that the last slice of commits is there. What else is missing is then never noticed, for sled does not
     /// miss it.
