@@ -38,6 +38,9 @@ pub(crate) async fn require_api_key(
 /// The router's state must be, or hold, the [`TokenService`] (`FromRef`). A request without a live token is
 /// answered as `GET /me` answers it: 401, so that clients know to refresh.
 ///
+/// [`HttpApi::client_key`](crate::HttpApi::client_key) and [`cors_origin`](crate::HttpApi::cors_origin) are about `GET /me`
+/// alone: a host that wants them for its own routes checks them there.
+///
 /// ```
 /// use axum::{Router, routing::get};
 /// use issuer_http::AuthenticatedUser;
