@@ -1,5 +1,7 @@
 //! What a success says, member by member: over HTTP and wherever else the same answers are given.
 
+use std::fmt;
+
 use issuer::{
     decide::Revoked,
     state::{TokenMode, UserRecord},
@@ -52,6 +54,16 @@ impl<'a> From<&'a UserRecord> for IssueAnswer<'a> {
             token: None,
             expiration_date: None,
         }
+    }
+}
+
+/// Without the token.
+impl fmt::Debug for IssueAnswer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IssueAnswer")
+            .field("id", &self.id)
+            .field("expiration_date", &self.expiration_date)
+            .finish_non_exhaustive()
     }
 }
 

@@ -5,12 +5,12 @@ use std::fmt;
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderValue, Method},
+    http::Method,
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse as _, Response},
-    routing::{MethodRouter, any, delete, get, post},
+    routing::{MethodRouter, any_service, delete, get, post},
 };
-use issuer::{Digest, FieldError};
+use issuer::FieldError;
 use issuer_service::{ApiKey, Error, TokenService};
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -18,7 +18,7 @@ use tower_http::{
 };
 
 use crate::{
-    ResponseStyle,
+    ClientKey, CorsOrigin, ResponseStyle,
     auth::require_api_key,
     context::{Context, Shared},
     edge,
@@ -45,8 +45,8 @@ use crate::{
 pub struct HttpApi {
     tokens: TokenService,
     style: ResponseStyle,
-    client_key: Option<Digest>,
-    cors_origins: Vec<HeaderValue>,
+    client_key: Option<ClientKey>,
+    cors_origins: Vec<CorsOrigin>,
 }
 
 /// The routes over this service, with the defaults of every setting.
@@ -80,16 +80,15 @@ impl HttpApi {
     }
 
     /// The key that `GET /me` asks for in `IM-CLIENT-KEY`. None by default.
-    pub fn client_key(self, key: &str) -> Self {
+    pub fn client_key(self, key: ClientKey) -> Self {
         Self {
-            client_key: Some(Digest::of(key.as_bytes())),
+            client_key: Some(key),
             ..self
         }
     }
 
-    /// An origin whose pages may ask `GET /me` from a browser, such as `https://app.example.com`. None by
-    /// default.
-    pub fn cors_origin(mut self, origin: HeaderValue) -> Self {
+    /// An origin whose pages may ask `GET /me` from a browser. None by default.
+    pub fn cors_origin(mut self, origin: CorsOrigin) -> Self {
         self.cors_origins.push(origin);
         self
     }
@@ -106,13 +105,19 @@ impl HttpApi {
         let routes = Router::new();
         let routes = with_slash(routes, "/admin/clients", clients);
         let routes = with_slash(routes, "/admin/clients/{client_id}/token", token);
-        // A caller without a key learns nothing, not even which paths there are.
         let routes = routes
-            .route("/admin/", any(not_found))
-            .route("/admin/{*unknown}", any(not_found));
+            .layer(from_fn(refuse_empty_segments))
+            .layer(from_fn(edge::name_route))
+            .with_state(context.clone())
+            .fallback(not_found);
+        // A caller without a key learns nothing, not even which paths there are: the routes, with the `Allow` that
+        // they add, are behind the gate as a whole.
         let gate = from_fn_with_state(self.tokens.clone(), require_api_key);
-        let routes = routes.layer(from_fn(refuse_empty_segments)).layer(gate);
-        layered(routes.with_state(context.clone()), edge::panicked)
+        let gated = Router::new().fallback_service(routes).layer(gate);
+        let admin = Router::new()
+            .route("/admin/", any_service(gated.clone()))
+            .route("/admin/{*any}", any_service(gated));
+        layered(admin, edge::panicked)
     }
 
     fn me(&self, context: &Context) -> Router {
@@ -121,15 +126,25 @@ impl HttpApi {
             .layer(CatchPanicLayer::custom(edge::panicked_on_me))
             .with_state(context.clone());
         if !self.cors_origins.is_empty() {
+            let origins = self.cors_origins.iter().cloned().map(CorsOrigin::into_header);
             routes = routes.layer(
                 CorsLayer::new()
-                    .allow_origin(AllowOrigin::list(self.cors_origins.clone()))
+                    .allow_origin(AllowOrigin::list(origins))
                     .allow_methods([Method::GET, Method::HEAD])
                     .allow_headers([IM_AUTHORIZATION, IM_CLIENT_KEY])
                     .expose_headers([X_REQUEST_ID]),
             );
         }
         routes.layer(from_fn(edge::identify_and_log))
+    }
+}
+
+impl fmt::Debug for HttpApi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpApi")
+            .field("style", &self.style)
+            .field("cors_origins", &self.cors_origins)
+            .finish_non_exhaustive()
     }
 }
 

@@ -3,13 +3,13 @@
 use std::ops::Deref;
 
 use axum::{
-    extract::{FromRef, FromRequestParts, Request, State},
+    extract::{FromRef, FromRequestParts, MatchedPath, Request, State},
     http::request::Parts,
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use issuer::state::UserRecord;
-use issuer_service::TokenService;
+use issuer::state::{ApiKeyScope, UserRecord};
+use issuer_service::{ApiCaller, TokenService};
 
 use crate::{
     error::{ApiError, MeError},
@@ -26,10 +26,21 @@ pub(crate) async fn require_api_key(
     match key.map(|key| tokens.authorize(key)).transpose() {
         Ok(Some(Some(caller))) => {
             request.extensions_mut().insert(caller);
+            // The routes behind this name themselves.
+            request.extensions_mut().remove::<MatchedPath>();
             next.run(request).await
         }
         Ok(_) => ApiError::unauthorized().into_response(),
         Err(error) => ApiError::from(error).into_response(),
+    }
+}
+
+/// Whether the caller's key may do what only these scopes may.
+pub(crate) fn require_scope(caller: &ApiCaller, scopes: &[ApiKeyScope]) -> Result<(), ApiError> {
+    if scopes.contains(&caller.scope()) {
+        Ok(())
+    } else {
+        Err(ApiError::insufficient_permissions())
     }
 }
 

@@ -109,8 +109,9 @@ fn is_json(headers: &HeaderMap) -> bool {
         "" => true,
         parameter => parameter.split_once('=').is_some_and(|(name, value)| {
             // RFC 9110 section 5.6.6: a parameter's value may be quoted.
-            name.trim().eq_ignore_ascii_case("charset")
-                && value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+            let (name, value) = (name.trim(), value.trim());
+            let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+            name.eq_ignore_ascii_case("charset") && quoted.unwrap_or(value).eq_ignore_ascii_case("utf-8")
         }),
     }
 }

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use issuer::Digest;
 use issuer_service::TokenService;
 
-use crate::ResponseStyle;
+use crate::{ClientKey, ResponseStyle};
 
 /// The service, and what can be set about its answers. Clones share one.
 #[derive(Clone)]
@@ -14,7 +13,7 @@ pub(crate) struct Context(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) tokens: TokenService,
     pub(crate) style: ResponseStyle,
-    pub(crate) client_key: Option<Digest>,
+    pub(crate) client_key: Option<ClientKey>,
 }
 
 impl Context {
@@ -30,7 +29,7 @@ impl Context {
         self.0.style
     }
 
-    pub(crate) fn client_key(&self) -> Option<&Digest> {
+    pub(crate) fn client_key(&self) -> Option<&ClientKey> {
         self.0.client_key.as_ref()
     }
 }

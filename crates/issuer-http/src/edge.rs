@@ -21,6 +21,7 @@ pub(crate) async fn identify_and_log(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
+    let route = response.extensions_mut().remove::<MatchedPath>().or(route);
     tracing::info!(
         target: "issuer_http::access",
         method = %method,
@@ -31,6 +32,16 @@ pub(crate) async fn identify_and_log(request: Request, next: Next) -> Response {
         "answered"
     );
     response.headers_mut().insert(X_REQUEST_ID, id);
+    response
+}
+
+/// Tells the log the template of a route that a wider one stands in front of.
+pub(crate) async fn name_route(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
     response
 }
 

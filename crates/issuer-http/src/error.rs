@@ -6,7 +6,10 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use issuer::{FieldError, decide::Refusal};
+use issuer::{
+    FieldError,
+    decide::{Refusal, RefusalClass},
+};
 use issuer_service::{Error, ErrorKind};
 use serde::Serialize;
 
@@ -50,6 +53,14 @@ impl ApiError {
 
     pub(crate) const fn unauthorized() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "Invalid API key")
+    }
+
+    pub(crate) const fn insufficient_permissions() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "INSUFFICIENT_PERMISSIONS",
+            "API key does not have permission for this operation",
+        )
     }
 
     pub(crate) const fn invalid_token() -> Self {
@@ -106,15 +117,12 @@ impl From<FieldError> for ApiError {
 
 impl From<&Refusal> for ApiError {
     fn from(refusal: &Refusal) -> Self {
-        let status = match refusal {
-            Refusal::UserExists { .. } | Refusal::IdempotencyKeyReused | Refusal::IdempotentTokenDead => {
-                StatusCode::CONFLICT
-            }
-            Refusal::ClientNotFound { .. } | Refusal::TokenNotFound => StatusCode::NOT_FOUND,
-            Refusal::InvalidToken(_) => StatusCode::UNAUTHORIZED,
-            // A clock outside the calendar, and whatever a later version of the rules may add.
-            _ => {
-                tracing::error!(%refusal, "refused for a reason that no client can mend");
+        let status = match refusal.class() {
+            RefusalClass::Conflict => StatusCode::CONFLICT,
+            RefusalClass::NotFound => StatusCode::NOT_FOUND,
+            RefusalClass::Unauthorized => StatusCode::UNAUTHORIZED,
+            RefusalClass::Fault => {
+                tracing::error!(%refusal, "the server is not fit to answer");
                 return Self::internal();
             }
         };

@@ -37,7 +37,9 @@ mod api;
 mod auth;
 mod body;
 mod client_id;
+mod client_key;
 mod context;
+mod cors_origin;
 mod edge;
 mod error;
 mod fields;
@@ -49,6 +51,8 @@ mod routes;
 pub use answer::{IssueAnswer, RevokeAnswer};
 pub use api::{ApiKeyError, HttpApi, router};
 pub use auth::AuthenticatedUser;
+pub use client_key::ClientKey;
+pub use cors_origin::CorsOrigin;
 pub use response::ResponseStyle;
 
 /// The code of the README compiles.

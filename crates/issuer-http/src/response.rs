@@ -9,6 +9,7 @@ use serde::Serialize;
 
 /// How a success is wrapped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ResponseStyle {
     /// The object itself.
     #[default]

@@ -57,11 +57,9 @@ pub(crate) enum Command {
     Token(TokenCommand),
 
     /// Serve HTTP until SIGTERM or SIGINT
-    #[command(
-        after_help = "Example:\n  ISSUER_API_KEY=$(openssl rand -base64 32) issuer-server serve --listen 127.0.0.1:8080\n\n\
+    #[command(after_help = "Example:\n  issuer-server serve --listen 127.0.0.1:8080\n\n\
                             The first API key is that of ISSUER_API_KEY or of the file ISSUER_API_KEY_FILE; without either, \
-                            one is made into bootstrap-api-key in the data folder."
-    )]
+                            one is made into bootstrap-api-key in the data folder.")]
     Serve,
 }
 

@@ -42,6 +42,8 @@ impl DataDir {
         })?;
         let path = fs::canonicalize(&path)
             .map_err(|error| Failure::machine(format!("{}: cannot be opened: {error}", path.display())))?;
+        let metadata = fs::metadata(&path).map_err(|error| unreadable(&path, &error))?;
+        refuse_folder_of_many(&path, &metadata)?;
         Ok(Self(path))
     }
 
@@ -109,6 +111,28 @@ fn refuse_wide_permissions(path: &Path, metadata: &fs::Metadata) -> Result<(), F
         path.display(),
         path.display()
     )))
+}
+
+/// Whoever may write in the folder may put keys of its own in the place of ours.
+#[cfg(unix)]
+fn refuse_folder_of_many(path: &Path, metadata: &fs::Metadata) -> Result<(), Failure> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let mode = metadata.permissions().mode() & 0o777;
+    let writers = mode & 0o022;
+    if writers == 0 {
+        return Ok(());
+    }
+    Err(Failure::machine(format!(
+        "{}: others may write in this folder (mode {mode:03o}); if nobody did, run: chmod go-w {}",
+        path.display(),
+        path.display()
+    )))
+}
+
+#[cfg(not(unix))]
+fn refuse_folder_of_many(_: &Path, _: &fs::Metadata) -> Result<(), Failure> {
+    Ok(())
 }
 
 #[cfg(not(unix))]

@@ -16,10 +16,15 @@ const FILE: &str = "bootstrap-api-key";
 /// Sees to it that there is an API key: that of `ISSUER_API_KEY` or `ISSUER_API_KEY_FILE`, or else, where the
 /// store knows none, a new one in the data folder.
 pub(crate) fn ensure(dir: &DataDir, tokens: &TokenService) -> Result<(), Failure> {
-    if let Some((variable, key)) = from_environment()? {
-        tokens
-            .blocking()
-            .add_api_key("environment", parse(variable, &key)?)?;
+    if let Some((variable, text)) = from_environment()? {
+        let key = parse(variable, &text)?;
+        let is_new = tokens.authorize(&text)?.is_none();
+        if is_new && tokens.blocking().has_api_keys() {
+            tracing::warn!(
+                "the API key of {variable} is new to this store; the keys that it knew before go on working"
+            );
+        }
+        tokens.blocking().add_api_key("environment", key)?;
         return Ok(());
     }
     let lock = dir.lock()?;
@@ -27,7 +32,13 @@ pub(crate) fn ensure(dir: &DataDir, tokens: &TokenService) -> Result<(), Failure
         return Ok(());
     }
     let path = dir.join(FILE);
-    let key = if let Some(key) = dir.read_secret(FILE)? {
+    let known = dir.read_secret(FILE)?;
+    let log = if known.is_some() {
+        "took the first API key from its file"
+    } else {
+        "made the first API key"
+    };
+    let key = if let Some(key) = known {
         // Made by a start that died before the store knew it, or for a store that forgets.
         Zeroizing::new(key.trim_end().to_owned())
     } else {
@@ -42,7 +53,7 @@ pub(crate) fn ensure(dir: &DataDir, tokens: &TokenService) -> Result<(), Failure
     tokens
         .blocking()
         .add_api_key("bootstrap", parse(&path.display().to_string(), &key)?)?;
-    tracing::info!(path = %path.display(), "made the first API key");
+    tracing::info!(path = %path.display(), "{log}");
     let mut terminal = std::io::stderr().lock();
     if terminal.is_terminal() {
         // A closed terminal is no reason not to serve.

@@ -8,7 +8,7 @@ use std::{
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderValue, StatusCode},
+    http::StatusCode,
     middleware::{Next, from_fn},
     response::{IntoResponse as _, Response},
 };
@@ -18,6 +18,7 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
+use issuer_http::ClientKey;
 use issuer_service::TokenService;
 use tokio::net::{TcpListener, TcpStream};
 use tracing::Level;
@@ -118,12 +119,12 @@ async fn serve(
 fn app(settings: &Settings, tokens: &TokenService) -> Result<Router, Failure> {
     let mut api = issuer_http::router(tokens.clone()).response_style(settings.response_style());
     if let Some(key) = &settings.client_key {
+        let key = ClientKey::parse(key)
+            .map_err(|error| Failure::usage(format!("--client-key: {}", error.rule())))?;
         api = api.client_key(key);
     }
     for origin in settings.cors_origins.iter().flatten() {
-        let origin =
-            HeaderValue::from_str(origin).map_err(|_| Failure::usage("--cors-origins: not an origin"))?;
-        api = api.cors_origin(origin);
+        api = api.cors_origin(origin.clone());
     }
     Ok(api.into_service_router().layer(from_fn(refuse_long_head)))
 }

@@ -7,7 +7,7 @@ use issuer::{
     decide::{MaxLiveTokens, Policy},
     jose::KeySet,
 };
-use issuer_http::ResponseStyle;
+use issuer_http::{ClientKey, CorsOrigin, ResponseStyle};
 use issuer_service::{Builder, TokenService};
 use issuer_store::Store;
 
@@ -137,7 +137,7 @@ pub(crate) struct Settings {
     /// Origins whose pages may ask GET /me from a browser, separated by commas [default: none]
     #[arg(long, global = true, value_name = "ORIGIN", env = "ISSUER_CORS_ORIGINS", hide_env_values = true,
           value_delimiter = ',', value_parser = origin)]
-    pub(crate) cors_origins: Option<Vec<String>>,
+    pub(crate) cors_origins: Option<Vec<CorsOrigin>>,
 }
 
 /// `response_style`.
@@ -282,23 +282,13 @@ fn claim(text: &str) -> Result<String, String> {
 }
 
 fn client_key(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.len() > 512 || !text.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err("must be 1 to 512 visible ASCII characters".to_owned());
-    }
-    Ok(text.to_owned())
+    ClientKey::parse(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| error.rule().to_owned())
 }
 
-/// An origin as browsers send it (RFC 6454 section 6.2): no path, no slash at the end.
-fn origin(text: &str) -> Result<String, String> {
-    let host = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
-    match host {
-        Some(host) if !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && b != b'/') => {
-            Ok(text.to_owned())
-        }
-        _ => Err("must be an origin such as https://app.example.com".to_owned()),
-    }
+fn origin(text: &str) -> Result<CorsOrigin, String> {
+    CorsOrigin::parse(text).map_err(|error| error.rule().to_owned())
 }
 
 fn fill<T>(

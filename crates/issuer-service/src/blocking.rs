@@ -1,5 +1,7 @@
 //! The calls of a host without an async runtime.
 
+use std::fmt;
+
 use issuer::{
     decide::{Issue, Revoke, RevokeTarget, Revoked},
     state::{TokenState, UserRecord},
@@ -12,6 +14,12 @@ use crate::{ApiKey, Error, Issued, engine::Engine, guard};
 /// The calls of [`TokenService`](crate::TokenService), for threads that may block. Errors are as there.
 #[derive(Clone, Copy)]
 pub struct Blocking<'a>(&'a Engine);
+
+impl fmt::Debug for Blocking<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Blocking").finish_non_exhaustive()
+    }
+}
 
 impl<'a> Blocking<'a> {
     pub(crate) const fn new(engine: &'a Engine) -> Self {

@@ -23,6 +23,17 @@ pub struct Builder {
     deadline: Duration,
 }
 
+/// Without keys.
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("rules", &self.rules)
+            .field("queue_bound", &self.queue_bound)
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Builder {
     pub(crate) fn new(store: impl Store + 'static, keys: KeySet) -> Self {
         let mut rules = Rules::new(keys.active_fingerprint());

@@ -1,6 +1,6 @@
 //! The calls of a host.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use issuer::{
     decide::{Issue, Revoke, RevokeTarget, Revoked, Rules},
@@ -26,6 +26,15 @@ use crate::{
 /// host rather calls that, on a thread that may block.
 #[derive(Clone)]
 pub struct TokenService(Arc<Engine>);
+
+/// Without keys and records.
+impl fmt::Debug for TokenService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenService")
+            .field("rules", self.rules())
+            .finish_non_exhaustive()
+    }
+}
 
 impl TokenService {
     /// A service over this store that signs with these keys.

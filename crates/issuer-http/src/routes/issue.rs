@@ -4,12 +4,14 @@ use axum::{Extension, body::Body, extract::State, http::HeaderMap, response::Res
 use issuer::{
     FieldError,
     decide::{IdempotencyKey, Issue, Policy},
+    state::ApiKeyScope,
     user::NewUser,
 };
 use issuer_service::ApiCaller;
 
 use crate::{
     answer::IssueAnswer,
+    auth::require_scope,
     body::needed_object,
     context::Context,
     error::ApiError,
@@ -34,6 +36,7 @@ pub(crate) async fn issue(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
+    require_scope(&caller, &[ApiKeyScope::Issue, ApiKeyScope::Full])?;
     let object = needed_object(&headers, body, KNOWN).await?;
     let (user, issues_token) = read(&object, context.tokens().rules().policy())?;
     let key = idempotency_key(&headers, &caller)?;

@@ -5,15 +5,11 @@ use axum::{
     http::{HeaderMap, StatusCode, request::Parts},
     response::Response,
 };
-use constant_time_eq::constant_time_eq_32;
-use issuer::{
-    Digest,
-    user::{AvatarUrl, Nickname},
-};
+use issuer::user::{AvatarUrl, Nickname};
 use serde::Serialize;
 
 use crate::{
-    AuthenticatedUser,
+    AuthenticatedUser, ClientKey,
     context::Context,
     error::{ApiError, MeError},
     headers::{IM_CLIENT_KEY, only},
@@ -43,9 +39,8 @@ pub(crate) async fn me(State(context): State<Context>, parts: Parts) -> Result<R
     }))
 }
 
-fn check_client_key(headers: &HeaderMap, expected: &Digest) -> Result<(), ApiError> {
-    let presented = only(headers, &IM_CLIENT_KEY).map(|key| Digest::of(key.as_bytes()));
-    if presented.is_some_and(|key| constant_time_eq_32(key.as_bytes(), expected.as_bytes())) {
+fn check_client_key(headers: &HeaderMap, expected: &ClientKey) -> Result<(), ApiError> {
+    if only(headers, &IM_CLIENT_KEY).is_some_and(|presented| expected.is(presented)) {
         return Ok(());
     }
     Err(ApiError::new(

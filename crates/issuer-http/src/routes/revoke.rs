@@ -1,15 +1,18 @@
 //! `DELETE /admin/clients/{client_id}/token`: revoke one token or all.
 
 use axum::{
+    Extension,
     body::Body,
     extract::State,
     http::{HeaderMap, Uri},
     response::Response,
 };
-use issuer::FieldError;
+use issuer::{FieldError, state::ApiKeyScope};
+use issuer_service::ApiCaller;
 
 use crate::{
     answer::RevokeAnswer,
+    auth::require_scope,
     body::optional_object,
     client_id::client_id,
     context::Context,
@@ -19,10 +22,12 @@ use crate::{
 
 pub(crate) async fn revoke(
     State(context): State<Context>,
+    Extension(caller): Extension<ApiCaller>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
+    require_scope(&caller, &[ApiKeyScope::Full])?;
     let user = client_id(&uri)?;
     let object = optional_object(&headers, body, &["token"]).await?;
     let answer = match token(&object)? {

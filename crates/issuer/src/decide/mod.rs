@@ -19,6 +19,6 @@ pub use idempotency::{IDEMPOTENCY_SECONDS, IdempotencyKey};
 pub use issue::{Issue, IssuedRecord, issue};
 pub use policy::{MaxLiveTokens, Policy};
 pub use profile::write_profile;
-pub use refusal::Refusal;
+pub use refusal::{Refusal, RefusalClass};
 pub use revoke::{Revoke, RevokeTarget, Revoked, revoke};
 pub use rules::{Rules, RulesError};

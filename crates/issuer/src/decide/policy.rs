@@ -4,6 +4,7 @@ use std::fmt;
 
 /// What becomes of an issue request of a user who holds as many live tokens as are allowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Policy {
     /// It is a conflict: [`Refusal::UserExists`](super::Refusal::UserExists).
     #[default]

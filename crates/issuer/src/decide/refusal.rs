@@ -33,7 +33,32 @@ pub enum Refusal {
     ClockOutOfRange,
 }
 
+/// What kind of no a [`Refusal`] is, for whoever answers in another vocabulary, such as that of HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalClass {
+    /// It contradicts what is there.
+    Conflict,
+    /// It names what is not there.
+    NotFound,
+    /// Whoever asks is not who it says.
+    Unauthorized,
+    /// The server itself is not fit to answer: nothing that the caller could change.
+    Fault,
+}
+
 impl Refusal {
+    /// What kind of no it is.
+    pub const fn class(&self) -> RefusalClass {
+        match self {
+            Self::UserExists { .. } | Self::IdempotencyKeyReused | Self::IdempotentTokenDead => {
+                RefusalClass::Conflict
+            }
+            Self::ClientNotFound { .. } | Self::TokenNotFound => RefusalClass::NotFound,
+            Self::InvalidToken(_) => RefusalClass::Unauthorized,
+            Self::ClockOutOfRange => RefusalClass::Fault,
+        }
+    }
+
     /// The code of the HTTP contract: `USER_EXISTS` and the like.
     pub const fn code(&self) -> &'static str {
         match self {
