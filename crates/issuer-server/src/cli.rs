@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::settings::Settings;
+use crate::{settings::Settings, store_url};
 
 /// Issues and checks access tokens for the users of an application.
 #[derive(Parser)]
@@ -55,6 +55,21 @@ pub(crate) enum Command {
     /// Revoke tokens
     #[command(subcommand, after_help = "Example:\n  issuer-server token revoke user001")]
     Token(TokenCommand),
+
+    /// Copy users, tokens, idempotency records and API keys from one store into another
+    #[command(
+        after_help = "Example:\n  issuer-server copy --from sqlite:/var/lib/issuer/issuer.db --to sled:/var/lib/issuer/issuer.sled\n\n\
+                            Stop the server first. Interrupted, the same command again completes the copy. A destination \
+                            that holds anything else is refused. The signing keys are not in a store: take keys.json along."
+    )]
+    Copy {
+        /// The store to read: sqlite:PATH or sled:PATH
+        #[arg(long, value_name = "URL", value_parser = store_url::check)]
+        from: String,
+        /// The store to fill: sqlite:PATH or sled:PATH; made where it does not exist
+        #[arg(long, value_name = "URL", value_parser = store_url::check)]
+        to: String,
+    },
 
     /// Serve HTTP until SIGTERM or SIGINT
     #[command(after_help = "Example:\n  issuer-server serve --listen 127.0.0.1:8080\n\n\

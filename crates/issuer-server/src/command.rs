@@ -59,7 +59,7 @@ fn request(command: Command) -> Result<Request, Failure> {
             id,
             token: token.map(token_text).transpose()?,
         },
-        Command::Serve => return Err(Failure::usage("serve does not end")),
+        Command::Serve | Command::Copy { .. } => return Err(Failure::usage("no command for a server")),
     })
 }
 

@@ -83,6 +83,26 @@ pub(crate) fn ask_server(
     }
 }
 
+/// Whether the server of this data folder holds this store. It is asked about a token that is none: what it answers
+/// says whose store it is, and every version of the server knows the question.
+pub(crate) fn holds(dir: &DataDir, store: &StoreUrl) -> Result<bool, Failure> {
+    let Some(stream) = connect(dir) else {
+        return Ok(false);
+    };
+    let message = Message {
+        store: store.to_string(),
+        flags: TokenSettings::default(),
+        request: Request::Verify { token: String::new() },
+    };
+    match exchange(stream, &message) {
+        Ok(answer) => Ok(!matches!(answer, Answer::OtherStore)),
+        Err(error) => Err(Failure::machine(format!(
+            "{}: the running server did not answer: {error}",
+            dir.join(FILE).display()
+        ))),
+    }
+}
+
 /// The server of this data folder, if one runs. The file of one that was killed is still there, and refuses.
 fn connect(dir: &DataDir) -> Option<BlockingStream> {
     let address = Address::of(dir).ok()?;

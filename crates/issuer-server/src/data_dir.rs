@@ -20,15 +20,7 @@ pub(crate) struct Lock(#[allow(dead_code, reason = "held, not read")] File);
 impl DataDir {
     /// The folder that is set, or the platform's; made with mode 0700 where it does not exist.
     pub(crate) fn open(set: Option<&Path>) -> Result<Self, Failure> {
-        let path = match set {
-            Some(path) => path.to_owned(),
-            None => choose_base_strategy()
-                .map_err(|_| {
-                    Failure::usage("this account has no home folder: name a data folder with --data-dir DIR")
-                })?
-                .data_dir()
-                .join("issuer"),
-        };
+        let path = Self::choose(set)?;
         let mut builder = DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
@@ -45,6 +37,22 @@ impl DataDir {
         let metadata = fs::metadata(&path).map_err(|error| unreadable(&path, &error))?;
         refuse_folder_of_many(&path, &metadata)?;
         Ok(Self(path))
+    }
+
+    /// The same folder, if it is there: for a command that needs nothing in it.
+    pub(crate) fn existing(set: Option<&Path>) -> Option<Self> {
+        let path = Self::choose(set).ok()?;
+        fs::canonicalize(path).ok().map(Self)
+    }
+
+    fn choose(set: Option<&Path>) -> Result<PathBuf, Failure> {
+        if let Some(path) = set {
+            return Ok(path.to_owned());
+        }
+        let strategy = choose_base_strategy().map_err(|_| {
+            Failure::usage("this account has no home folder: name a data folder with --data-dir DIR")
+        })?;
+        Ok(strategy.data_dir().join("issuer"))
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -4,11 +4,13 @@ mod cli;
 mod command;
 #[cfg(unix)]
 mod control_socket;
+mod copy;
 mod data_dir;
 mod duration;
 mod failure;
 mod first_api_key;
 mod logging;
+mod progress;
 mod request;
 mod serve;
 mod settings;
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
     let flags = cli.settings.only_flags(&matches);
     let result = cli.settings.with_file().and_then(|settings| match cli.command {
         Command::Serve => serve::run(&settings).map(|()| ExitCode::SUCCESS),
+        Command::Copy { from, to } => copy::run(&settings, &from, &to).map(|()| ExitCode::SUCCESS),
         command => command::run(&settings, &flags, command),
     });
     result.unwrap_or_else(|failure| report(&failure))

@@ -8,7 +8,7 @@ use std::{
 
 use issuer_sled::SledStore;
 use issuer_sqlite::SqliteStore;
-use issuer_store::{MemoryStore, Store};
+use issuer_store::{MemoryStore, Store, StoreError};
 
 use crate::{data_dir::DataDir, failure::Failure};
 
@@ -42,11 +42,16 @@ fn parse(text: &str) -> Result<StoreUrl, String> {
 impl StoreUrl {
     /// The store that is set, or SQLite in the data folder.
     pub(crate) fn resolve(set: Option<&str>, dir: &DataDir) -> Result<Self, Failure> {
-        let Some(text) = set else {
-            return Ok(Self::Sqlite(dir.join("issuer.db")));
-        };
+        match set {
+            Some(text) => Self::named("--store", text),
+            None => Ok(Self::Sqlite(dir.join("issuer.db"))),
+        }
+    }
+
+    /// The store that a flag names.
+    pub(crate) fn named(flag: &str, text: &str) -> Result<Self, Failure> {
         Ok(
-            match parse(text).map_err(|rule| Failure::usage(format!("--store {rule}")))? {
+            match parse(text).map_err(|rule| Failure::usage(format!("{flag} {rule}")))? {
                 Self::Sqlite(path) => Self::Sqlite(absolute(&path)?),
                 Self::Sled(path) => Self::Sled(absolute(&path)?),
                 Self::Memory => Self::Memory,
@@ -54,7 +59,15 @@ impl StoreUrl {
         )
     }
 
-    pub(crate) fn open(&self) -> Result<Arc<dyn Store>, Failure> {
+    /// The file or folder; `None` of what is in no file.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(path) | Self::Sled(path) => Some(path),
+            Self::Memory => None,
+        }
+    }
+
+    pub(crate) fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
         Ok(match self {
             Self::Sqlite(path) => Arc::new(SqliteStore::open(path)?),
             Self::Sled(path) => Arc::new(SledStore::open(path)?),
