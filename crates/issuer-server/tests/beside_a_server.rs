@@ -10,42 +10,87 @@
 
 mod program;
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
-use program::{Done, Home, Server};
+use program::{API_KEY, Done, Home, Server, Store};
 
+/// A store that no other process can open at all.
 const MEMORY: &[&str] = &["--store", "memory:"];
 
 fn with_memory(home: &Home, command: &[&str]) -> Done {
     home.run(&[command, MEMORY].concat())
 }
 
-#[test]
-fn every_command_works_on_the_store_that_a_server_holds() {
-    let home = Home::new();
-    let server = home.serve(MEMORY);
-    let mut client = server.client();
-    let token = client.issue("amy", None).unwrap().json()["token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    assert_eq!(with_memory(&home, &["verify", &token]).json()["sub"], "amy");
-    with_memory(&home, &["issue", "amy"]).fails(1, "USER_EXISTS: User with _id 'amy' already exists");
-    with_memory(&home, &["issue", ".."]).fails_saying(1, &["INVALID_REQUEST: Invalid field: _id"]);
-    assert_eq!(
-        with_memory(&home, &["token", "revoke", "amy"]).json()["revokedTokens"],
-        1
+/// What each command says while a server holds the store. Its flags go to the server and to the commands.
+fn every_command_works(home: &Home, store: &[&str]) -> Server {
+    let run = |command: &[&str]| home.run(&[command, store].concat());
+    let server = home.serve(store);
+    let token = server.token("amy");
+    assert_eq!(run(&["verify", &token]).json()["sub"], "amy");
+    run(&["issue", "amy"]).fails_saying(
+        1,
+        &["USER_EXISTS: User with _id 'amy' already exists
+"],
     );
-    assert_eq!(client.me(&token).unwrap().status, 401);
-    let next = with_memory(&home, &["issue", "amy", "--nickname", "Amy"]).token();
-    assert_eq!(client.me(&next).unwrap().json()["result"]["nickname"], "Amy");
-    let verdict = with_memory(&home, &["verify", &token]);
+    run(&["issue", ".."]).fails_saying(1, &["INVALID_REQUEST: Invalid field: _id"]);
+    assert_eq!(run(&["token", "revoke", "amy"]).json()["revokedTokens"], 1);
+    assert_eq!(server.me(&token).status, 401);
+    let next = run(&["issue", "amy", "--nickname", "Amy"]).token();
+    assert_eq!(server.me(&next).json()["result"]["nickname"], "Amy");
+    let verdict = run(&["verify", &token]);
     assert_eq!(
         (verdict.code, &*verdict.stdout),
-        (Some(1), "{\"valid\":false,\"reason\":\"revoked\"}\n")
+        (
+            Some(1),
+            "{\"valid\":false,\"reason\":\"revoked\"}
+"
+        )
     );
-    server.stop();
+    server
+}
+
+#[test]
+fn every_command_works_on_a_store_in_the_memory_of_a_server() {
+    let home = Home::new();
+    every_command_works(&home, MEMORY).stop();
     with_memory(&home, &["token", "revoke", "amy"]).fails_saying(1, &["CLIENT_NOT_FOUND"]);
+}
+
+#[test]
+fn every_command_works_on_a_file_beside_its_server_and_after_it() {
+    let home = Home::on(Store::Sqlite);
+    every_command_works(&home, &[]).stop();
+    assert_eq!(home.run(&["token", "revoke", "amy"]).json()["revokedTokens"], 1);
+}
+
+#[test]
+fn every_command_works_on_a_folder_that_a_server_holds_and_after_it() {
+    let home = Home::on(Store::Sled);
+    let server = every_command_works(&home, &[]);
+    // Without the socket the folder cannot be had, so the commands went through the server.
+    let (socket, away) = (home.data_dir().join("issuer.sock"), home.path().join("away"));
+    fs::rename(&socket, &away).unwrap();
+    home.run(&["issue", "bob"]).fails_saying(3, &["users.sled"]);
+    fs::rename(&away, &socket).unwrap();
+    home.issue("bob");
+    server.stop();
+    assert_eq!(home.run(&["token", "revoke", "amy"]).json()["revokedTokens"], 1);
+    home.run(&["issue", "bob"]).fails_saying(1, &["USER_EXISTS"]);
+}
+
+#[test]
+fn a_second_server_on_a_folder_that_one_holds_is_refused_and_the_first_serves_on() {
+    let home = Home::on(Store::Sled);
+    let server = home.serve(&[]);
+    let second = Done::of(
+        home.command(&["serve", "--listen", "127.0.0.1:0"])
+            .env("ISSUER_API_KEY", API_KEY),
+    );
+    second.fails_saying(3, &["users.sled"]);
+    assert_eq!(second.stderr.lines().count(), 1, "{second:?}");
+    let token = home.issue("amy");
+    assert_eq!(server.me(&token).status, 200);
+    server.stop();
 }
 
 #[test]
@@ -88,7 +133,7 @@ fn a_command_for_another_store_does_not_go_through_the_server() {
     let home = Home::new();
     let server = home.serve(MEMORY);
     home.issue("amy");
-    assert_eq!(server.client().issue("amy", None).unwrap().status, 200);
+    server.token("amy");
     server.stop();
 }
 
@@ -106,28 +151,23 @@ fn the_socket_is_for_its_owner_alone_and_goes_with_the_server() {
 fn the_socket_of_a_killed_server_is_in_nobodys_way() {
     let home = Home::new();
     let server = home.serve(&[]);
-    let token = server.client().issue("amy", None).unwrap().json()["token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let token = server.token("amy");
     server.kill();
     assert!(home.data_dir().join("issuer.sock").exists());
     home.run(&["verify", &token]).line();
     let server = home.serve(MEMORY);
-    server.client().issue("bob", None).unwrap();
+    server.token("bob");
     with_memory(&home, &["issue", "bob"]).fails_saying(1, &["USER_EXISTS"]);
     server.stop();
 }
 
 #[test]
 fn of_two_servers_on_one_folder_the_first_answers_the_commands() {
-    let home = Home::new();
+    // A folder has one server.
+    let home = Home::on(Store::Sqlite);
     let (first, second) = (home.serve(&[]), home.serve(&[]));
-    let token = first.client().issue("amy", None).unwrap().json()["token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    assert_eq!(second.client().me(&token).unwrap().status, 200);
+    let token = first.token("amy");
+    assert_eq!(second.me(&token).status, 200);
     home.run(&["verify", &token]).line();
     second.stop();
     assert!(
@@ -135,7 +175,7 @@ fn of_two_servers_on_one_folder_the_first_answers_the_commands() {
         "it is not the second one's to remove"
     );
     home.run(&["token", "revoke", "amy"]).line();
-    assert_eq!(first.client().me(&token).unwrap().status, 401);
+    assert_eq!(first.me(&token).status, 401);
     first.stop();
 }
 
@@ -146,14 +186,14 @@ fn a_folder_with_a_long_path_has_a_socket_too() {
     let mut command = home.command(&["serve", "--listen", "127.0.0.1:0", "--store", "memory:"]);
     command
         .env("ISSUER_DATA_DIR", &long)
-        .env("ISSUER_API_KEY", program::API_KEY);
+        .env("ISSUER_API_KEY", API_KEY);
     if !cfg!(target_os = "linux") {
         let done = Done::from(command.output().unwrap());
         done.fails_saying(3, &["too long for a socket", "--data-dir"]);
         return;
     }
     let server = Server::start(&mut command);
-    server.client().issue("amy", None).unwrap();
+    server.token("amy");
     let data_dir = ["--data-dir", long.to_str().unwrap()];
     with_memory(&home, &[&["issue", "amy"][..], &data_dir].concat()).fails_saying(1, &["USER_EXISTS"]);
     server.stop();

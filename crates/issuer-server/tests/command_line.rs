@@ -12,7 +12,7 @@ mod program;
 
 use std::{thread, time::Duration};
 
-use program::Home;
+use program::{Done, Home};
 use serde_json::json;
 
 /// The middle part of a token.
@@ -24,7 +24,7 @@ fn claims(token: &str) -> serde_json::Value {
 
 /// What `verify` says of a token that it does not take.
 #[track_caller]
-fn assert_invalid(done: &program::Done, reason: &str) {
+fn assert_invalid(done: &Done, reason: &str) {
     let line = format!("{{\"valid\":false,\"reason\":\"{reason}\"}}\n");
     assert_eq!((done.code, &*done.stdout, &*done.stderr), (Some(1), &*line, ""));
 }
@@ -282,6 +282,6 @@ fn a_standard_output_that_nobody_reads_is_a_failure_of_the_machine() {
     let mut command = home.command(&["issue", "amy"]);
     let full = std::fs::File::options().write(true).open("/dev/full");
     let Ok(full) = full else { return };
-    let done = program::Done::from(command.stdout(full).output().unwrap());
+    let done = Done::of(command.stdout(full));
     done.fails_saying(3, &["standard output"]);
 }

@@ -22,10 +22,8 @@ use std::{
 };
 
 use load::{Account, Grant, Random, Worker};
-use program::{Home, Server};
+use program::{Home, Server, Store};
 use rusqlite::{Connection, OpenFlags};
-
-const KILLS: usize = 60;
 
 const WORKERS: u64 = 6;
 
@@ -33,13 +31,26 @@ const WORKERS: u64 = 6;
 const RECENT: usize = 3;
 
 #[test]
-fn after_every_kill_acknowledged_tokens_live_revoked_ones_do_not_and_retries_get_the_same_bytes() {
+fn after_every_kill_a_file_has_what_was_acknowledged_and_retries_get_the_same_bytes() {
+    let home = Home::on(Store::Sqlite);
     let seed = seed();
+    let workers = survive(&home, 60, seed);
+    let accounts: Vec<&Account> = workers.iter().flat_map(|worker| &worker.accounts).collect();
+    let wrong = wrong_in_file(&home.data_dir().join("issuer.db"), &accounts);
+    assert!(wrong.is_empty(), "seed {seed}: {wrong:#?}");
+}
+
+#[test]
+fn after_every_kill_a_folder_has_what_was_acknowledged_and_retries_get_the_same_bytes() {
+    survive(&Home::on(Store::Sled), 40, seed());
+}
+
+/// Kills one server after the other under load; each finds that acknowledged tokens live and revoked ones do not.
+fn survive(home: &Home, kills: usize, seed: u64) -> Vec<Worker> {
     let start = Instant::now();
-    let home = Home::new();
     let mut random = Random(seed);
     let mut workers: Vec<Worker> = (0..WORKERS).map(|number| Worker::new(number, seed)).collect();
-    for _ in 0..KILLS {
+    for _ in 0..kills {
         let server = home.serve(&[]);
         check(&mut workers, &server, RECENT);
         load_and_kill(
@@ -53,18 +64,16 @@ fn after_every_kill_acknowledged_tokens_live_revoked_ones_do_not_and_retries_get
     check(&mut workers, &server, usize::MAX);
     server.stop();
     assert_nothing_wrong(&workers, seed);
-    let accounts: Vec<&Account> = workers.iter().flat_map(|worker| &worker.accounts).collect();
-    let wrong = wrong_in_file(&home.data_dir().join("issuer.db"), &accounts);
-    assert!(wrong.is_empty(), "seed {seed}: {wrong:#?}");
     let sum = |count: fn(&Worker) -> usize| workers.iter().map(count).sum::<usize>();
     let (acknowledged, left_open) = (sum(|worker| worker.acknowledged), sum(|worker| worker.left_open));
     note(&format!(
-        "{KILLS} kills, {acknowledged} writes acknowledged, {left_open} left open, {:?}, seed {seed}",
+        "{kills} kills, {acknowledged} writes acknowledged, {left_open} left open, {:?}, seed {seed}",
         start.elapsed()
     ));
     // Otherwise this has tested nothing: a kill hits requests that are under way.
-    assert!(acknowledged > KILLS * 10, "{acknowledged}");
-    assert!(left_open > KILLS / 2, "{left_open}");
+    assert!(acknowledged > kills * 10, "{acknowledged}");
+    assert!(left_open > kills / 2, "{left_open}");
+    workers
 }
 
 #[test]
@@ -87,7 +96,8 @@ fn a_server_that_forgets_is_found_out() {
 
 #[test]
 fn each_way_to_break_a_promise_is_found_out() {
-    let home = Home::new();
+    // The file is looked into.
+    let home = Home::on(Store::Sqlite);
     let server = home.serve(&[]);
     let mut client = server.client();
     let mut grant = |user: &str| Grant::new(user, &client.issue(user, Some(user)).unwrap());
@@ -137,7 +147,7 @@ fn assert_found(account: &mut Account, server: &Server, what: &str) {
 fn check(workers: &mut [Worker], server: &Server, deep: usize) {
     thread::scope(|scope| {
         for worker in workers {
-            scope.spawn(|| worker.check(server.address, deep));
+            scope.spawn(|| worker.check(server.address(), deep));
         }
     });
 }
@@ -145,7 +155,7 @@ fn check(workers: &mut [Worker], server: &Server, deep: usize) {
 fn load_and_kill(workers: &mut [Worker], server: Server, after: Duration) {
     thread::scope(|scope| {
         for worker in workers {
-            let address = server.address;
+            let address = server.address();
             scope.spawn(move || worker.load(address));
         }
         thread::sleep(after);

@@ -18,7 +18,7 @@ use std::{
     process::Stdio,
 };
 
-use program::{Done, Home};
+use program::{Ask, Done, Home, Store};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -30,7 +30,7 @@ fn chmod(path: &Path, mode: u32) {
 
 #[test]
 fn the_default_folder_is_that_of_the_platform_and_for_its_owner_alone() {
-    let home = Home::new();
+    let home = Home::on(Store::Sqlite);
     let data = home.path().join("xdg/data");
     let done = home
         .command(&["issue", "amy"])
@@ -111,7 +111,8 @@ fn a_link_to_keys_that_are_not_there_is_no_reason_to_make_new_ones() {
 
 #[test]
 fn eight_that_start_at_once_on_nothing_end_with_one_key() {
-    let home = Home::new();
+    // A folder of sled's has one process at a time.
+    let home = Home::on(Store::Sqlite);
     let users: Vec<String> = (0..8).map(|user| format!("user{user}")).collect();
     let started: Vec<_> = users
         .iter()
@@ -188,7 +189,7 @@ fn a_store_whose_folder_is_missing_is_refused_by_name() {
 
 #[test]
 fn a_store_that_cannot_be_written_is_refused_by_name() {
-    let home = Home::new();
+    let home = Home::on(Store::Sqlite);
     home.issue("amy");
     let store = home.data_dir().join("issuer.db");
     chmod(&store, 0o400);
@@ -216,10 +217,7 @@ fn a_server_whose_folder_was_deleted_acknowledges_nothing_more() {
         (answer.status, &answer.json()["error"]),
         (503, &"UNAVAILABLE".into())
     );
-    assert_eq!(client.ask("GET", "/readyz", &[], "").unwrap().status, 503);
+    assert_eq!(client.ask(&Ask::get("/readyz")).unwrap().status, 503);
     let log = server.stop();
-    assert!(
-        log.iter().any(|line| line.contains("moved, deleted or replaced")),
-        "{log:?}"
-    );
+    assert!(log.contains("moved, deleted or replaced"), "{log}");
 }

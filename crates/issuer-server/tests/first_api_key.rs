@@ -12,7 +12,7 @@ mod program;
 
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
-use program::{API_KEY, Done, Home, Server};
+use program::{API_KEY, Ask, Done, Home, Server, Store};
 
 const OTHER_KEY: &str = "b3RoZXIta2V5LW90aGVyLWtleS1vdGhlci1rZXktMDE=";
 
@@ -22,11 +22,8 @@ fn serve(home: &Home) -> Command {
 
 /// What the server says to this key.
 fn status(server: &Server, key: &str) -> u16 {
-    let headers = [("IM-API-KEY", key)];
-    let answer = server
-        .client()
-        .ask("DELETE", "/admin/clients/nobody/token", &headers, "");
-    match answer.unwrap().status {
+    let ask = Ask::delete("/admin/clients/nobody/token").header("IM-API-KEY", key);
+    match server.ask(&ask).status {
         404 => 200,
         other => other,
     }
@@ -37,7 +34,7 @@ fn the_key_of_the_environment_works_and_is_still_known_after_a_restart_without_i
     let home = Home::new();
     let server = Server::start(serve(&home).env("ISSUER_API_KEY", API_KEY));
     assert_eq!((status(&server, API_KEY), status(&server, OTHER_KEY)), (200, 401));
-    let log = server.stop().join("\n");
+    let log = server.stop();
     assert!(!log.contains(API_KEY), "{log}");
     let server = Server::start(&mut serve(&home));
     assert_eq!(status(&server, API_KEY), 200);
@@ -59,7 +56,8 @@ fn the_key_of_a_file_works_with_a_new_line_at_its_end_or_none() {
 
 #[test]
 fn a_key_of_the_environment_is_added_where_it_is_unknown_and_the_old_ones_stay() {
-    let home = Home::new();
+    // The file is looked into.
+    let home = Home::on(Store::Sqlite);
     Server::start(serve(&home).env("ISSUER_API_KEY", API_KEY)).stop();
     for _ in 0..2 {
         let server = Server::start(serve(&home).env("ISSUER_API_KEY", OTHER_KEY));
@@ -87,14 +85,14 @@ fn without_one_a_key_is_made_into_a_file_whose_path_is_logged_and_whose_content_
         "32 bytes in base64 with padding"
     );
     assert_eq!(status(&server, key), 200);
-    let log = server.stop().join("\n");
+    let log = server.stop();
     assert!(log.contains("bootstrap-api-key") && !log.contains(key), "{log}");
 
     // Not again at the second start, nor once the operator has taken the file away.
     let server = Server::start(&mut serve(&home));
     assert_eq!(status(&server, key), 200);
     assert_eq!(fs::read_to_string(&file).unwrap(), text);
-    assert!(!server.stop().join("\n").contains("bootstrap-api-key"));
+    assert!(!server.stop().contains("bootstrap-api-key"));
     fs::remove_file(&file).unwrap();
     let server = Server::start(&mut serve(&home));
     assert_eq!(status(&server, key), 200);
@@ -117,12 +115,12 @@ fn a_store_that_forgets_gets_the_same_key_again() {
 fn a_key_that_is_none_is_wrong_usage_and_is_not_shown() {
     let home = Home::new();
     for key in ["", "open sesame", "sesame\u{e9}"] {
-        let done = Done::from(serve(&home).env("ISSUER_API_KEY", key).output().unwrap());
+        let done = Done::of(serve(&home).env("ISSUER_API_KEY", key));
         done.fails_saying(2, &["ISSUER_API_KEY: ", "1 to 512 visible ASCII characters"]);
         assert!(!done.stderr.contains("sesame"), "{done:?}");
     }
     let file = home.path().join("key");
-    let from_file = || Done::from(serve(&home).env("ISSUER_API_KEY_FILE", &file).output().unwrap());
+    let from_file = || Done::of(serve(&home).env("ISSUER_API_KEY_FILE", &file));
     from_file().fails_saying(
         2,
         &["ISSUER_API_KEY_FILE: ", file.to_str().unwrap(), "cannot be read"],
@@ -134,9 +132,9 @@ fn a_key_that_is_none_is_wrong_usage_and_is_not_shown() {
 #[test]
 fn a_key_file_that_others_may_read_is_not_used() {
     let home = Home::new();
-    let memory = || serve(&home).args(["--store", "memory:"]).output().unwrap();
+    let memory = || Done::of(serve(&home).args(["--store", "memory:"]));
     Server::start(serve(&home).args(["--store", "memory:"])).stop();
     let file = home.data_dir().join("bootstrap-api-key");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
-    Done::from(memory()).fails_saying(3, &["bootstrap-api-key: others may read", "chmod 600"]);
+    memory().fails_saying(3, &["bootstrap-api-key: others may read", "chmod 600"]);
 }

@@ -1,8 +1,8 @@
 //! Which error comes first, and what a body must be.
 
-mod server;
+mod program;
 
-use server::{Answer, Ask, Server};
+use program::{Answer, Ask, Server};
 
 fn error(answer: &Answer) -> (u16, String) {
     (answer.status, answer.member("error"))
@@ -11,7 +11,7 @@ fn error(answer: &Answer) -> (u16, String) {
 /// A request with every fault at once; each one that is mended shows the next.
 #[test]
 fn the_checks_of_an_issue_come_in_the_order_of_the_contract() {
-    let server = Server::start();
+    let server = Server::new();
     let fault = |ask: &Ask| error(&server.ask(ask));
     let message = |ask: &Ask| server.ask(ask).member("message");
     let keyed = |path| Ask::post(path).header("Idempotency-Key", "a b");
@@ -69,7 +69,7 @@ fn the_checks_of_an_issue_come_in_the_order_of_the_contract() {
 
 #[test]
 fn the_checks_of_a_revocation_come_in_the_order_of_the_contract() {
-    let server = Server::start();
+    let server = Server::new();
     let huge = "x".repeat(70_000);
     let ask = |method, id: &str| Ask::new(method, &format!("/admin/clients/{id}/token"));
     let told = |ask: &Ask| server.ask(ask).member("message");
@@ -104,7 +104,7 @@ fn the_checks_of_a_revocation_come_in_the_order_of_the_contract() {
 
 #[test]
 fn a_body_that_is_needed_is_an_object() {
-    let server = Server::start();
+    let server = Server::new();
     for body in [
         "",
         " ",
@@ -133,7 +133,7 @@ fn a_body_that_is_needed_is_an_object() {
 
 #[test]
 fn unknown_members_are_ignored_where_they_are_well_formed() {
-    let server = Server::start();
+    let server = Server::new();
     let deep = format!("{}{}", "[".repeat(63), "]".repeat(63));
     for (n, member) in [
         r#""x":{"_id":1,"_id":2}"#,
@@ -187,7 +187,7 @@ fn the_type_of_a_body_is_json_in_any_case_with_or_without_utf_8() {
 
 #[test]
 fn a_missing_or_repeated_type_is_415() {
-    let server = Server::start();
+    let server = Server::new();
     let expected = (
         415,
         r#"{"error":"UNSUPPORTED_MEDIA_TYPE","message":"Content-Type must be application/json"}"#,

@@ -1,10 +1,10 @@
 //! What happens on a connection: limits, pipelines, slow and broken clients.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod server;
+mod program;
 
+use program::{Ask, Connection, Server};
 use serde_json::json;
-use server::{Ask, Connection, Server};
 
 /// A JSON object of exactly so many bytes.
 fn body_of(length: usize) -> String {
@@ -33,7 +33,7 @@ const TOO_LARGE: (u16, &str) = (
 
 #[test]
 fn a_body_of_64_kib_is_accepted_and_one_byte_more_is_not() {
-    let server = Server::start();
+    let server = Server::new();
     let ask = |length| Ask::post("/admin/clients").key().json(&body_of(length));
     assert_eq!(server.ask(&ask(65_537)).brief(), TOO_LARGE);
     assert_eq!(server.ask(&ask(65_536)).status, 200);
@@ -41,7 +41,7 @@ fn a_body_of_64_kib_is_accepted_and_one_byte_more_is_not() {
 
 #[test]
 fn a_body_in_chunks_has_the_same_limit() {
-    let server = Server::start();
+    let server = Server::new();
     let mut connection = server.connect();
     send_in_chunks(&mut connection, &body_of(65_537));
     assert_eq!(connection.answer_to("POST").brief(), TOO_LARGE);
@@ -52,7 +52,7 @@ fn a_body_in_chunks_has_the_same_limit() {
 
 #[test]
 fn a_client_that_sends_far_too_much_still_reads_why_it_is_refused() {
-    let server = Server::start();
+    let server = Server::new();
     for _ in 0..20 {
         let ask = Ask::post("/admin/clients").key().json(&body_of(4_000_000));
         assert_eq!(server.ask(&ask).brief(), TOO_LARGE);
@@ -63,7 +63,7 @@ fn a_client_that_sends_far_too_much_still_reads_why_it_is_refused() {
 
 #[test]
 fn a_head_of_31_kib_is_accepted_and_one_over_32_kib_is_431() {
-    let server = Server::start();
+    let server = Server::new();
     let of = |length: usize| {
         let empty = Ask::get("/healthz").header("X-Filler", "").bytes().len();
         Ask::get("/healthz").header("X-Filler", &"x".repeat(length - empty))
@@ -76,7 +76,7 @@ fn a_head_of_31_kib_is_accepted_and_one_over_32_kib_is_431() {
 
 #[test]
 fn a_head_of_32_kib_is_accepted_before_a_body_and_in_pieces() {
-    let server = Server::start();
+    let server = Server::new();
     let empty = Ask::post("/admin/clients")
         .key()
         .header("X-Filler", "")
@@ -98,7 +98,7 @@ fn a_head_of_32_kib_is_accepted_before_a_body_and_in_pieces() {
 
 #[test]
 fn requests_in_a_pipeline_are_answered_in_their_order() {
-    let server = Server::start();
+    let server = Server::new();
     let issue = |id: &str| {
         let body = json!({"_id": id, "issueAccessToken": true}).to_string();
         Ask::post("/admin/clients").key().json(&body).bytes()
@@ -119,7 +119,7 @@ fn requests_in_a_pipeline_are_answered_in_their_order() {
 
 #[test]
 fn a_connection_serves_on_after_an_error() {
-    let server = Server::start();
+    let server = Server::new();
     let mut connection = server.connect();
     for (ask, status) in [
         (Ask::post("/admin/clients").json("{}"), 401),
@@ -136,7 +136,7 @@ fn a_connection_serves_on_after_an_error() {
 
 #[test]
 fn a_client_that_waits_to_be_told_to_go_on_is_told() {
-    let server = Server::start();
+    let server = Server::new();
     let body = body_of(100);
     let head = Ask::post("/admin/clients")
         .key()
@@ -152,7 +152,7 @@ fn a_client_that_waits_to_be_told_to_go_on_is_told() {
 
 #[test]
 fn a_body_that_breaks_off_changes_nothing() {
-    let server = Server::start();
+    let server = Server::new();
     let whole = Ask::post("/admin/clients").key().json(&body_of(5_000)).bytes();
     for length in [whole.len() - 1, whole.len() - 4_990, whole.len() - 5_000] {
         let mut connection = server.connect();
@@ -171,7 +171,7 @@ fn a_body_that_breaks_off_changes_nothing() {
 
 #[test]
 fn a_client_that_goes_away_leaves_its_request_whole_or_not_begun() {
-    let server = Server::start();
+    let server = Server::new();
     for n in 0..50 {
         let body =
             json!({"_id": format!("user{n}"), "nickname": "Amy", "issueAccessToken": true}).to_string();
@@ -197,7 +197,7 @@ fn a_client_that_goes_away_leaves_its_request_whole_or_not_begun() {
 
 #[test]
 fn a_client_of_http_1_0_is_answered() {
-    let server = Server::start();
+    let server = Server::new();
     let mut connection = server.connect();
     connection.send(b"GET /healthz HTTP/1.0\r\n\r\n");
     assert_eq!(connection.answer_to("GET").status, 200);
@@ -206,7 +206,7 @@ fn a_client_of_http_1_0_is_answered() {
 
 #[test]
 fn the_whole_url_may_stand_in_the_request_line() {
-    let server = Server::start();
+    let server = Server::new();
     let answer = server.ask(&Ask::get("http://localhost/healthz?x=1"));
     assert_eq!(answer.status, 200);
 }

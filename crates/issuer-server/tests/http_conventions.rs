@@ -5,17 +5,17 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod server;
+mod program;
 
+use program::{API_KEY, Ask, Server};
 use serde_json::{Value, json};
-use server::{API_KEY, Ask, Server};
 
 const NO_KEY: (u16, &str) = (401, r#"{"error":"UNAUTHORIZED","message":"Invalid API key"}"#);
 const NO_PATH: (u16, &str) = (404, r#"{"error":"NOT_FOUND","message":"Not found"}"#);
 
 #[test]
 fn the_administrative_routes_let_nobody_in_without_a_good_key() {
-    let server = Server::start();
+    let server = Server::new();
     let issue = || Ask::post("/admin/clients").json(r#"{"_id":"a","issueAccessToken":true}"#);
     let shorter = &API_KEY[..API_KEY.len() - 1];
     assert_eq!(server.ask(&issue()).brief(), NO_KEY);
@@ -38,14 +38,14 @@ fn the_administrative_routes_let_nobody_in_without_a_good_key() {
 
 #[test]
 fn two_keys_are_none() {
-    let server = Server::start();
+    let server = Server::new();
     let twice = Ask::post("/admin/clients").key().key().json("{}");
     assert_eq!(server.ask(&twice).brief(), NO_KEY);
 }
 
 #[test]
 fn a_caller_without_a_key_does_not_learn_which_paths_there_are() {
-    let server = Server::start();
+    let server = Server::new();
     for path in [
         "/admin/",
         "/admin/nothing",
@@ -62,7 +62,7 @@ fn a_caller_without_a_key_does_not_learn_which_paths_there_are() {
 
 #[test]
 fn an_unknown_path_is_not_found() {
-    let server = Server::start();
+    let server = Server::new();
     for path in [
         "/",
         "//",
@@ -103,7 +103,7 @@ fn an_unknown_path_is_not_found() {
 
 #[test]
 fn one_trailing_slash_is_accepted() {
-    let server = Server::start();
+    let server = Server::new();
     let body = json!({"_id": "a", "issueAccessToken": true}).to_string();
     let issued = server.ask(&Ask::post("/admin/clients/").key().json(&body));
     assert_eq!(issued.status, 200);
@@ -120,7 +120,7 @@ fn one_trailing_slash_is_accepted() {
 
 #[test]
 fn health_is_answered_to_anybody() {
-    let server = Server::start();
+    let server = Server::new();
     assert_eq!(
         server.ask(&Ask::get("/healthz")).brief(),
         (200, r#"{"status":"ok"}"#)
@@ -133,7 +133,7 @@ fn health_is_answered_to_anybody() {
 
 #[test]
 fn another_method_is_405_and_the_answer_says_which_are_allowed() {
-    let server = Server::start();
+    let server = Server::new();
     for (path, allowed, methods) in [
         ("/admin/clients", "POST", ["GET", "PUT", "OPTIONS", "PURGE"]),
         (
@@ -163,7 +163,7 @@ fn another_method_is_405_and_the_answer_says_which_are_allowed() {
 
 #[test]
 fn a_method_in_a_header_is_never_read() {
-    let server = Server::start();
+    let server = Server::new();
     let token = server.token("a");
     for name in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"] {
         let disguised = Ask::post("/admin/clients/a/token").key().header(name, "DELETE");
@@ -174,7 +174,7 @@ fn a_method_in_a_header_is_never_read() {
 
 #[test]
 fn a_callers_request_id_is_echoed_and_a_bad_one_is_replaced() {
-    let server = Server::start();
+    let server = Server::new();
     let answered = |id: &str| {
         let answer = server.ask(&Ask::get("/healthz").header("X-Request-Id", id));
         answer.header("x-request-id").unwrap().to_owned()
@@ -197,7 +197,7 @@ fn a_callers_request_id_is_echoed_and_a_bad_one_is_replaced() {
 
 #[test]
 fn every_answer_carries_a_request_id() {
-    let server = Server::start();
+    let server = Server::new();
     let token = server.token("a");
     for (ask, status) in [
         (Ask::get("/nothing"), 404),

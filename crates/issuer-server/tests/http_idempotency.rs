@@ -5,7 +5,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod server;
+mod program;
 
 use std::{
     collections::HashSet,
@@ -14,8 +14,8 @@ use std::{
     time::Duration,
 };
 
+use program::{Answer, Ask, Home, Server};
 use serde_json::{Value, json};
-use server::{Answer, Ask, Server};
 
 const CALLERS: usize = 64;
 
@@ -53,7 +53,7 @@ fn all_at_once(server: &Arc<Server>, ask: &Ask) -> Vec<Answer> {
 
 #[test]
 fn of_64_simultaneous_requests_for_a_new_user_exactly_one_gets_a_token() {
-    let server = Arc::new(Server::start());
+    let server = Arc::new(Server::new());
     let ask = Ask::post("/admin/clients")
         .key()
         .json(&user("user001").to_string());
@@ -73,7 +73,7 @@ fn of_64_simultaneous_requests_for_a_new_user_exactly_one_gets_a_token() {
 
 #[test]
 fn of_64_simultaneous_requests_under_one_key_all_get_the_same_token() {
-    let server = Arc::new(Server::start());
+    let server = Arc::new(Server::new());
     let answers = all_at_once(&server, &ask("one", &user("user001")));
     let bodies: HashSet<&str> = answers
         .iter()
@@ -87,7 +87,7 @@ fn of_64_simultaneous_requests_under_one_key_all_get_the_same_token() {
 
 #[test]
 fn a_retry_gets_the_very_same_bytes() {
-    let server = Server::start();
+    let server = Server::new();
     let first = keyed(&server, "one", &user("user001"));
     let again = keyed(&server, "one", &user("user001"));
     assert_eq!(first.status, 200);
@@ -97,7 +97,7 @@ fn a_retry_gets_the_very_same_bytes() {
 
 #[test]
 fn the_same_request_is_the_same_however_it_is_spelled() {
-    let server = Server::start();
+    let server = Server::new();
     let first = keyed(
         &server,
         "one",
@@ -125,7 +125,7 @@ fn a_retry_shows_the_token_as_issued_and_the_profile_as_it_is_now() {
 
 #[test]
 fn another_request_under_the_same_key_is_a_conflict() {
-    let server = Server::start();
+    let server = Server::new();
     keyed(&server, "one", &user("a"));
     let other = keyed(
         &server,
@@ -143,14 +143,14 @@ fn another_request_under_the_same_key_is_a_conflict() {
 
 #[test]
 fn for_another_user_it_is_another_key() {
-    let server = Server::start();
+    let server = Server::new();
     assert_eq!(keyed(&server, "one", &user("a")).status, 200);
     assert_eq!(keyed(&server, "one", &user("b")).status, 200);
 }
 
 #[test]
 fn a_retry_for_a_token_that_was_revoked_is_a_conflict() {
-    let server = Server::start();
+    let server = Server::new();
     keyed(&server, "one", &user("a"));
     server.ask(&Ask::delete("/admin/clients/a/token").key());
     assert_eq!(
@@ -177,7 +177,7 @@ fn a_retry_for_a_token_that_was_replaced_is_a_conflict() {
 
 #[test]
 fn a_refused_request_leaves_its_key_free() {
-    let server = Server::start();
+    let server = Server::new();
     server.token("a");
     assert_eq!(keyed(&server, "one", &user("a")).status, 409);
     server.ask(&Ask::delete("/admin/clients/a/token").key());
@@ -198,7 +198,7 @@ fn a_key_is_forgotten_when_its_token_expires() {
 
 #[test]
 fn a_key_that_is_no_key_is_refused() {
-    let server = Server::start();
+    let server = Server::new();
     let expected = (
         400,
         r#"{"error":"INVALID_REQUEST","message":"Invalid field: Idempotency-Key: must be 1 to 255 visible ASCII characters"}"#,
@@ -213,10 +213,10 @@ fn a_key_that_is_no_key_is_refused() {
 
 #[test]
 fn a_key_is_kept_across_a_restart() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::on(folder.path(), &[]);
+    let home = Home::new();
+    let server = home.serve(&[]);
     let first = keyed(&server, "one", &user("a"));
     server.kill();
-    let server = Server::on(folder.path(), &[]);
+    let server = home.serve(&[]);
     assert_eq!(keyed(&server, "one", &user("a")).brief(), first.brief());
 }

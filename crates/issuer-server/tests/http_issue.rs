@@ -5,13 +5,13 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod server;
+mod program;
 
 use std::{thread, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use program::{Ask, Server};
 use serde_json::{Value, json};
-use server::{Ask, Server};
 
 /// A body that the server refuses, and what it says.
 #[track_caller]
@@ -32,7 +32,7 @@ fn parts(token: &str) -> (String, String) {
 
 #[test]
 fn the_answer_has_its_six_fields_in_their_order_and_nothing_else() {
-    let server = Server::start();
+    let server = Server::new();
     let answer = server.issue(&json!({
         "_id": "user001",
         "nickname": "Amy",
@@ -55,7 +55,7 @@ fn the_answer_has_its_six_fields_in_their_order_and_nothing_else() {
 
 #[test]
 fn absent_profile_fields_are_left_out_of_the_answer() {
-    let server = Server::start();
+    let server = Server::new();
     for body in [
         json!({"_id": "absent", "issueAccessToken": true}),
         json!({"_id": "null", "nickname": null, "avatarUrl": null, "issueAccessToken": true}),
@@ -107,7 +107,7 @@ fn the_lifetime_of_a_token_is_a_setting() {
 
 #[test]
 fn a_missing_field_is_named_in_the_order_of_the_table() {
-    let server = Server::start();
+    let server = Server::new();
     for body in ["{}", r#"{"issueAccessToken":true}"#, r#"{"_id":null}"#] {
         refused(&server, body, "Missing required field: _id");
     }
@@ -124,7 +124,7 @@ fn a_missing_field_is_named_in_the_order_of_the_table() {
 
 #[test]
 fn an_invalid_field_is_named_with_its_reason_in_the_order_of_the_table() {
-    let server = Server::start();
+    let server = Server::new();
     let (long_id, long_name) = ("x".repeat(256), "\u{10000}".repeat(257));
     let long_url = format!("https://example.com/{}", "x".repeat(2_029));
     for (field, value, why) in [
@@ -201,7 +201,7 @@ fn an_invalid_field_is_named_with_its_reason_in_the_order_of_the_table() {
 
 #[test]
 fn the_longest_and_strangest_fields_that_are_allowed_come_back_as_they_went_in() {
-    let server = Server::start();
+    let server = Server::new();
     let url = format!("HTTPS://example.com:8443/{}?q=%20#f", "x".repeat(2_013));
     for (id, nickname, url) in [
         ("é".repeat(127), "\u{10000}".repeat(256), url.as_str()),
@@ -230,7 +230,7 @@ fn the_longest_and_strangest_fields_that_are_allowed_come_back_as_they_went_in()
 
 #[test]
 fn ids_are_compared_byte_for_byte() {
-    let server = Server::start();
+    let server = Server::new();
     for id in ["é", "e\u{301}", "User", "user", "user ²", "user 2"] {
         server.token(id);
     }
@@ -238,7 +238,7 @@ fn ids_are_compared_byte_for_byte() {
 
 #[test]
 fn content_and_lifetime_of_an_issued_token_cannot_be_chosen() {
-    let server = Server::start();
+    let server = Server::new();
     refused(
         &server,
         r#"{"_id":"a","issueAccessToken":true,"token":"mine"}"#,
@@ -255,7 +255,7 @@ fn content_and_lifetime_of_an_issued_token_cannot_be_chosen() {
 
 #[test]
 fn a_request_to_assign_a_token_is_told_that_this_version_does_not() {
-    let server = Server::start();
+    let server = Server::new();
     for body in [
         r#"{"_id":"a","issueAccessToken":false}"#,
         r#"{"_id":"a","issueAccessToken":false,"token":"mine","expirationDate":"2099-01-01T00:00:00Z"}"#,
@@ -270,7 +270,7 @@ fn a_request_to_assign_a_token_is_told_that_this_version_does_not() {
 
 #[test]
 fn a_live_token_makes_the_second_issue_a_conflict() {
-    let server = Server::start();
+    let server = Server::new();
     let token = server.token("user001");
     let again = server.issue(&json!({"_id": "user001", "nickname": "Bob", "issueAccessToken": true}));
     assert_eq!(
@@ -290,7 +290,7 @@ fn a_live_token_makes_the_second_issue_a_conflict() {
 
 #[test]
 fn a_conflict_names_the_id_as_it_was_given() {
-    let server = Server::start();
+    let server = Server::new();
     server.token("o'\"\\é");
     let again = server.issue(&json!({"_id": "o'\"\\é", "issueAccessToken": true}));
     assert_eq!(

@@ -1,12 +1,12 @@
 //! `GET /me` over a socket: from a chat client, and from a browser.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod server;
+mod program;
 
 use std::{thread, time::Duration};
 
+use program::{Answer, Ask, Home, Server};
 use serde_json::json;
-use server::{Answer, Ask, Server};
 
 const REFRESH: (u16, &str) = (
     401,
@@ -52,7 +52,7 @@ fn listed(answer: &Answer, header: &str) -> Vec<String> {
 
 #[test]
 fn a_live_token_says_whose_it_is() {
-    let server = Server::start();
+    let server = Server::new();
     let issued = server.issue(&json!({
         "_id": "user001",
         "nickname": "Amy",
@@ -72,7 +72,7 @@ fn a_live_token_says_whose_it_is() {
 
 #[test]
 fn the_token_may_follow_bearer_in_any_case_and_any_number_of_spaces() {
-    let server = Server::start();
+    let server = Server::new();
     let token = server.token("user001");
     for value in [
         token.clone(),
@@ -88,7 +88,7 @@ fn the_token_may_follow_bearer_in_any_case_and_any_number_of_spaces() {
 
 #[test]
 fn whatever_is_no_live_token_is_401_so_that_the_client_refreshes() {
-    let server = Server::start();
+    let server = Server::new();
     let token = server.token("user001");
     let (head, signature) = token.rsplit_once('.').unwrap();
     let unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1c2VyMDAxIn0.";
@@ -124,7 +124,7 @@ fn whatever_is_no_live_token_is_401_so_that_the_client_refreshes() {
 
 #[test]
 fn two_tokens_are_none() {
-    let server = Server::start();
+    let server = Server::new();
     let token = server.token("user001");
     let twice = Ask::get("/me")
         .header("IM-Authorization", &token)
@@ -142,7 +142,7 @@ fn an_expired_token_is_401() {
 
 #[test]
 fn a_token_of_another_server_is_401() {
-    let (here, there) = (Server::start(), Server::start());
+    let (here, there) = (Server::new(), Server::new());
     let token = there.token("user001");
     here.token("user001");
     assert_eq!(here.me(&token).brief(), REFRESH);
@@ -150,11 +150,11 @@ fn a_token_of_another_server_is_401() {
 
 #[test]
 fn a_token_outlives_a_restart_but_not_another_issuer_or_audience() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::on(folder.path(), &["--issuer", "a", "--audience", "b"]);
+    let home = Home::new();
+    let server = home.serve(&["--issuer", "a", "--audience", "b"]);
     let token = server.token("user001");
     server.kill();
-    let server = Server::on(folder.path(), &["--issuer", "a", "--audience", "b"]);
+    let server = home.serve(&["--issuer", "a", "--audience", "b"]);
     assert_eq!(server.me(&token).brief(), AMY);
     server.kill();
     let others: [&[&str]; 4] = [
@@ -164,17 +164,17 @@ fn a_token_outlives_a_restart_but_not_another_issuer_or_audience() {
         &[],
     ];
     for other in others {
-        let server = Server::on(folder.path(), other);
+        let server = home.serve(other);
         assert_eq!(server.me(&token).brief(), REFRESH, "{other:?}");
     }
     // It is not live, either: it stands in no one's way.
-    let server = Server::on(folder.path(), &["--issuer", "x"]);
+    let server = home.serve(&["--issuer", "x"]);
     server.token("user001");
 }
 
 #[test]
 fn authorization_and_cookies_are_never_read() {
-    let server = Server::start();
+    let server = Server::new();
     let token = server.token("user001");
     let elsewhere = Ask::get("/me?token=x")
         .header("Authorization", &format!("Bearer {token}"))
@@ -188,7 +188,7 @@ fn authorization_and_cookies_are_never_read() {
 
 #[test]
 fn no_api_key_is_asked_for_nor_read() {
-    let server = Server::start();
+    let server = Server::new();
     let token = server.token("user001");
     let ask = Ask::get("/me")
         .header("IM-API-KEY", "wrong")
@@ -199,7 +199,7 @@ fn no_api_key_is_asked_for_nor_read() {
 
 #[test]
 fn every_error_has_the_shape_of_the_route() {
-    let server = Server::start();
+    let server = Server::new();
     let answer = server.ask(&Ask::post("/me").json("{}"));
     assert_eq!(
         answer.brief(),
@@ -213,7 +213,7 @@ fn every_error_has_the_shape_of_the_route() {
 
 #[test]
 fn head_is_get_without_a_body() {
-    let server = Server::start();
+    let server = Server::new();
     let token = server.token("user001");
     let get = server.me(&token);
     let head = server.ask(&Ask::new("HEAD", "/me").header("IM-Authorization", &token));
@@ -305,7 +305,7 @@ fn a_known_page_may_read_answers_and_errors_and_no_other_page_may() {
 
 #[test]
 fn without_origins_no_page_of_another_origin_may_ask() {
-    let server = Server::start();
+    let server = Server::new();
     let token = server.token("user001");
     let answer = from_browser(&server, ORIGIN, &token);
     assert_eq!(answer.header("access-control-allow-origin"), None);

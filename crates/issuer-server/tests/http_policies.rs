@@ -5,12 +5,12 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod server;
+mod program;
 
 use std::{thread, time::Duration};
 
+use program::{Ask, Server};
 use serde_json::json;
-use server::{Ask, Server};
 
 #[test]
 fn a_user_holds_as_many_live_tokens_as_the_setting_says() {

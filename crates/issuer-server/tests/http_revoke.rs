@@ -1,9 +1,9 @@
 //! `DELETE /admin/clients/{client_id}/token` over a socket.
 
-mod server;
+mod program;
 
+use program::{Answer, Ask, Server};
 use serde_json::json;
-use server::{Answer, Ask, Server};
 
 const ALL: &str = r#"{"success":true,"message":"All tokens revoked successfully","revokedTokens":1}"#;
 const NO_SUCH_TOKEN: (u16, &str) = (
@@ -52,7 +52,7 @@ fn without_a_body_all_tokens_die_at_once_and_are_counted() {
 
 #[test]
 fn the_empty_object_and_the_empty_body_ask_for_all() {
-    let server = Server::start();
+    let server = Server::new();
     server.token("a");
     assert_eq!(revoke_with(&server, "a", "{}").brief(), (200, ALL));
     server.token("a");
@@ -63,7 +63,7 @@ fn the_empty_object_and_the_empty_body_ask_for_all() {
 
 #[test]
 fn an_empty_body_in_chunks_is_no_body() {
-    let server = Server::start();
+    let server = Server::new();
     server.token("a");
     let mut connection = server.connect();
     connection.send(
@@ -93,7 +93,7 @@ fn one_token_dies_and_the_others_live() {
 
 #[test]
 fn a_token_that_is_dead_foreign_or_unknown_is_not_found() {
-    let server = Server::start();
+    let server = Server::new();
     let (dead, foreign) = (server.token("a"), server.token("b"));
     assert_eq!(revoke_one(&server, "a", &dead).status, 200);
     let long = "x".repeat(60_000);
@@ -105,7 +105,7 @@ fn a_token_that_is_dead_foreign_or_unknown_is_not_found() {
 
 #[test]
 fn an_unknown_user_is_not_found() {
-    let server = Server::start();
+    let server = Server::new();
     let expected = (
         404,
         r#"{"error":"CLIENT_NOT_FOUND","message":"Client with id 'user002' not found"}"#,
@@ -116,7 +116,7 @@ fn an_unknown_user_is_not_found() {
 
 #[test]
 fn a_mistake_in_the_body_never_widens_what_is_revoked() {
-    let server = Server::start();
+    let server = Server::new();
     let token = server.token("a");
     for body in [
         r#"{"token":null}"#,
@@ -148,13 +148,13 @@ fn a_mistake_in_the_body_never_widens_what_is_revoked() {
 
 #[test]
 fn errors_of_the_body_come_before_404() {
-    let server = Server::start();
+    let server = Server::new();
     assert_eq!(revoke_with(&server, "unknown", r#"{"token":null}"#).status, 400);
 }
 
 #[test]
 fn the_id_in_the_path_is_decoded_once() {
-    let server = Server::start();
+    let server = Server::new();
     for (id, path) in [
         ("a/b", "a%2Fb"),
         ("a b", "a%20b"),
@@ -172,7 +172,7 @@ fn the_id_in_the_path_is_decoded_once() {
 
 #[test]
 fn an_id_that_is_none_is_refused() {
-    let server = Server::start();
+    let server = Server::new();
     let long = "x".repeat(256);
     for path in [
         "%", "%4", "%zz", "a%", "%ff", "%C0%AF", "%00", "a%0A", "%20a", "a%20", ".", "..", "%2e", "%2E%2e",
@@ -191,7 +191,7 @@ fn an_id_that_is_none_is_refused() {
 
 #[test]
 fn a_token_issued_in_the_very_second_of_a_revocation_lives() {
-    let server = Server::start();
+    let server = Server::new();
     for _ in 0..20 {
         let first = server.token("a");
         assert_eq!(revoke(&server, "a").brief(), (200, ALL));
@@ -204,7 +204,7 @@ fn a_token_issued_in_the_very_second_of_a_revocation_lives() {
 
 #[test]
 fn a_query_changes_nothing() {
-    let server = Server::start();
+    let server = Server::new();
     server.token("a");
     let answer = server.ask(&Ask::delete("/admin/clients/a/token/?token=x").key());
     assert_eq!(answer.brief(), (200, ALL));

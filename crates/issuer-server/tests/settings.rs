@@ -12,7 +12,7 @@ mod program;
 
 use std::fs;
 
-use program::{API_KEY, Done, Home, Server, http::Answer};
+use program::{API_KEY, Answer, Ask, Done, Home, Server, Store};
 
 /// A setting, and how to tell which of two values holds.
 struct Setting {
@@ -96,13 +96,13 @@ const SETTINGS: &[Setting] = &[
         wins: r#""127.0.0.1:0""#,
         // An address for documentation (RFC 5737), which no machine has.
         loses: r#""192.0.2.1:1""#,
-        holds: |set| set.serve().address.ip().is_loopback(),
+        holds: |set| set.serve().address().ip().is_loopback(),
     },
     Setting {
         name: "response_style",
         wins: r#""envelope""#,
         loses: r#""flat""#,
-        holds: |set| set.serve().client().issue("amy", None).unwrap().json()["RC"] == 0,
+        holds: |set| set.serve().ask(&Ask::issue("amy")).json()["RC"] == 0,
     },
     Setting {
         name: "client_key",
@@ -132,7 +132,7 @@ struct Set<'a> {
 
 impl Set<'_> {
     fn run(&self, command: &[&str]) -> Done {
-        Done::from(self.command(command).output().unwrap())
+        Done::of(&mut self.command(command))
     }
 
     fn command(&self, command: &[&str]) -> std::process::Command {
@@ -178,7 +178,7 @@ impl Set<'_> {
 
     fn me(&self, header: &str, value: &str) -> Answer {
         let server = self.serve();
-        server.client().ask("GET", "/me", &[(header, value)], "").unwrap()
+        server.ask(&Ask::get("/me").header(header, value))
     }
 }
 
@@ -199,7 +199,8 @@ fn every_setting_is_taken_from_flags_over_the_environment_over_the_file() {
             (Some(wins), None, None, false),
         ] {
             let set = Set {
-                home: Home::new(),
+                // Which sets no store by itself.
+                home: Home::on(Store::Sqlite),
                 name: setting.name,
                 variable: variable.map(plain),
                 flag: flag.map(plain),

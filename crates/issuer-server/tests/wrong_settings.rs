@@ -140,12 +140,7 @@ fn a_wrong_flag_or_variable_is_refused_by_its_name() {
         let by_flag = home.run(&["issue", "amy", &format!("{flag}={value}")]);
         by_flag.fails_saying(2, &[&flag]);
         let variable = format!("ISSUER_{}", name.to_uppercase());
-        let by_variable = Done::from(
-            home.command(&["issue", "amy"])
-                .env(variable, &value)
-                .output()
-                .unwrap(),
-        );
+        let by_variable = Done::of(home.command(&["issue", "amy"]).env(variable, &value));
         by_variable.fails_saying(2, &[&flag]);
         assert!(!home.data_dir().exists(), "nothing is made: {name}");
         for done in [by_flag, by_variable] {
@@ -168,12 +163,7 @@ fn a_client_key_is_shown_nowhere() {
         &["issue", "..", "--client-key", "sesame"],
     ] {
         for key in ["sesame", "open sesame"] {
-            let done = Done::from(
-                home.command(arguments)
-                    .env("ISSUER_CLIENT_KEY", key)
-                    .output()
-                    .unwrap(),
-            );
+            let done = Done::of(home.command(arguments).env("ISSUER_CLIENT_KEY", key));
             assert!(!format!("{done:?}").contains("sesame"), "{done:?}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr};
 
-use crate::program::http::{Answer, Client};
+use crate::program::{Answer, Client};
 
 /// Users of one worker, whom nobody else touches.
 const OWN_USERS: u64 = 24;
@@ -35,8 +35,8 @@ impl Grant {
     pub(crate) fn new(idempotency_key: &str, answer: &Answer) -> Self {
         Self {
             idempotency_key: idempotency_key.to_owned(),
-            body: answer.body.clone(),
-            token: answer.json()["token"].as_str().unwrap().to_owned(),
+            body: answer.text().to_owned(),
+            token: answer.member("token"),
         }
     }
 }
@@ -111,7 +111,7 @@ impl Account {
             wrong.push(format!("{}: an acknowledged token is lost: {me:?}", self.user));
         }
         let again = client.issue(&self.user, Some(&live.idempotency_key))?;
-        if (again.status, &again.body) != (200, &live.body) {
+        if again.brief() != (200, &live.body) {
             wrong.push(format!(
                 "{}: a retry is not the same: {again:?}, was {}",
                 self.user, live.body
@@ -247,7 +247,7 @@ impl Worker {
         let issued = answered(client.issue(&user, Some(&idempotency_key)))?;
         match issued.status {
             200 => {
-                let token = issued.json()["token"].as_str().unwrap().to_owned();
+                let token = issued.member("token");
                 let revoked = answered(client.revoke(&user, Some(&token)))?;
                 match revoked.status {
                     200 => self.shared_dead.push((user, token)),

@@ -1,7 +1,7 @@
 //! Refused by whoever reads the body.
 
 use super::{Case, Shape, WANTED, case};
-use crate::server::Ask;
+use crate::program::Ask;
 
 /// A body that is no JSON object, or not a good one.
 pub(crate) fn bad() -> Vec<Case> {

@@ -1,7 +1,7 @@
 //! Refused by the parser.
 
 use super::{Case, Shape, WANTED, case};
-use crate::server::API_KEY;
+use crate::program::API_KEY;
 
 /// A head that the parser cannot read or does not want.
 pub(crate) fn unreadable() -> Vec<Case> {

@@ -1,7 +1,7 @@
 //! Refused by a route, or by the lack of one.
 
 use super::{Case, Shape, WANTED, case};
-use crate::server::{API_KEY, Ask};
+use crate::program::{API_KEY, Ask};
 
 /// A request that the parser can read and the routes refuse.
 pub(crate) fn bad() -> Vec<Case> {
