@@ -70,7 +70,8 @@ fn every_command_works_on_a_folder_that_a_server_holds_and_after_it() {
     // Without the socket the folder cannot be had, so the commands went through the server.
     let (socket, away) = (home.data_dir().join("issuer.sock"), home.path().join("away"));
     fs::rename(&socket, &away).unwrap();
-    home.run(&["issue", "bob"]).fails_saying(3, &["users.sled"]);
+    home.run(&["issue", "bob"])
+        .fails_saying(3, &["users.sled is open in another process"]);
     fs::rename(&away, &socket).unwrap();
     home.issue("bob");
     server.stop();
@@ -86,7 +87,7 @@ fn a_second_server_on_a_folder_that_one_holds_is_refused_and_the_first_serves_on
         home.command(&["serve", "--listen", "127.0.0.1:0"])
             .env("ISSUER_API_KEY", API_KEY),
     );
-    second.fails_saying(3, &["users.sled"]);
+    second.fails_saying(3, &["users.sled is open in another process"]);
     assert_eq!(second.stderr.lines().count(), 1, "{second:?}");
     let token = home.issue("amy");
     assert_eq!(server.me(&token).status, 200);

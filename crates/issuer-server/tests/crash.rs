@@ -31,7 +31,7 @@ const WORKERS: u64 = 6;
 const RECENT: usize = 3;
 
 #[test]
-fn after_every_kill_a_file_has_what_was_acknowledged_and_retries_get_the_same_bytes() {
+fn after_every_kill_acknowledged_tokens_live_revoked_ones_do_not_and_retries_get_the_same_bytes() {
     let home = Home::on(Store::Sqlite);
     let seed = seed();
     let workers = survive(&home, 60, seed);
@@ -41,7 +41,7 @@ fn after_every_kill_a_file_has_what_was_acknowledged_and_retries_get_the_same_by
 }
 
 #[test]
-fn after_every_kill_a_folder_has_what_was_acknowledged_and_retries_get_the_same_bytes() {
+fn the_same_holds_after_every_kill_where_the_store_is_a_folder() {
     survive(&Home::on(Store::Sled), 40, seed());
 }
 
