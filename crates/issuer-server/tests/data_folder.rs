@@ -30,6 +30,7 @@ fn chmod(path: &Path, mode: u32) {
 
 #[test]
 fn the_default_folder_is_that_of_the_platform_and_for_its_owner_alone() {
+    // The store of the defaults.
     let home = Home::on(Store::Sqlite);
     let data = home.path().join("xdg/data");
     let done = home
@@ -189,6 +190,7 @@ fn a_store_whose_folder_is_missing_is_refused_by_name() {
 
 #[test]
 fn a_store_that_cannot_be_written_is_refused_by_name() {
+    // The mode is that of the file.
     let home = Home::on(Store::Sqlite);
     home.issue("amy");
     let store = home.data_dir().join("issuer.db");
