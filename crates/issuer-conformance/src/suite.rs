@@ -67,13 +67,13 @@ macro_rules! cases {
 
 cases! {
     $
-    /// Every case of [`suite!`](crate::suite), in the order of the contract's clauses.
+    /// Every case of [`suite!`](crate::suite!), in the order of the contract's clauses.
     CASES: fn(&dyn Store);
 
     /// Makes a `#[test]` of every case: `suite!(factory)`.
     ///
     /// `factory` is whatever can be called without arguments and returns a fresh, empty store, or a
-    /// [`Subject`](crate::Subject); it is called once a case. The tests stand where the macro does, so
+    /// [`Subject`]; it is called once a case. The tests stand where the macro does, so
     /// that a second use of it wants a module of its own.
     suite => run;
 
