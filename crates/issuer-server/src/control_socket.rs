@@ -64,7 +64,7 @@ pub(crate) fn ask_server(
     flags: &TokenSettings,
     request: &Request,
 ) -> Result<Option<Outcome>, Failure> {
-    let Some(stream) = connect(dir) else {
+    let Some(stream) = connect(dir)? else {
         return Ok(None);
     };
     let message = Message {
@@ -86,7 +86,7 @@ pub(crate) fn ask_server(
 /// Whether the server of this data folder holds this store. It is asked about a token that is none: what it answers
 /// says whose store it is, and every version of the server knows the question.
 pub(crate) fn holds(dir: &DataDir, store: &StoreUrl) -> Result<bool, Failure> {
-    let Some(stream) = connect(dir) else {
+    let Some(stream) = connect(dir)? else {
         return Ok(false);
     };
     let message = Message {
@@ -104,9 +104,25 @@ pub(crate) fn holds(dir: &DataDir, store: &StoreUrl) -> Result<bool, Failure> {
 }
 
 /// The server of this data folder, if one runs. The file of one that was killed is still there, and refuses.
-fn connect(dir: &DataDir) -> Option<BlockingStream> {
-    let address = Address::of(dir).ok()?;
-    BlockingStream::connect(address.path()).ok()
+///
+/// Whether one runs must be known: what a command did beside it would be done under other settings.
+fn connect(dir: &DataDir) -> Result<Option<BlockingStream>, Failure> {
+    let connected = Address::of(dir).and_then(|address| BlockingStream::connect(address.path()));
+    match connected {
+        Ok(stream) => Ok(Some(stream)),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidInput
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(Failure::machine(format!(
+            "{}: whether a server runs here cannot be told: {error}",
+            dir.join(FILE).display()
+        ))),
+    }
 }
 
 /// The socket's path, in a form that fits into an address.
@@ -183,7 +199,7 @@ impl ControlSocket {
         let failed =
             |error: io::Error| Failure::machine(format!("{}: cannot be opened: {error}", path.display()));
         let _lock = dir.lock()?;
-        if connect(dir).is_some() {
+        if connect(dir)?.is_some() {
             return Ok(None);
         }
         remove(&path).map_err(failed)?;
