@@ -113,7 +113,7 @@ fn connect(dir: &DataDir) -> Result<Option<BlockingStream>, Failure> {
         Err(error)
             if matches!(
                 error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidInput
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidFilename
             ) =>
         {
             Ok(None)
