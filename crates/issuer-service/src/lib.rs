@@ -64,6 +64,7 @@ mod queue;
 mod reader;
 mod reply;
 mod service;
+mod sync;
 mod threads;
 mod token_text;
 mod writer;

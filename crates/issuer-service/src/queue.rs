@@ -1,7 +1,8 @@
 //! A bounded queue that is emptied whole: whatever arrived while the last batch ran is the next one.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,

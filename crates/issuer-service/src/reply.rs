@@ -1,11 +1,16 @@
 //! The way back to a caller: exactly one answer.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use issuer_store::Effect;
 
-use crate::{Error, deadlines::Expire, error::ErrorKind};
+use crate::{
+    Error,
+    deadlines::Expire,
+    error::ErrorKind,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 /// Whoever answers holds this. Dropped without an answer, it tells the caller that the request was lost, so
 /// that a panic leaves nobody waiting.
