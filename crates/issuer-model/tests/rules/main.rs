@@ -12,8 +12,11 @@
     reason = "tests say so by failing, and say how far they looked"
 )]
 
+mod accounting;
 mod agreement;
+mod state;
 mod table;
+mod witnesses;
 mod world;
 
 use std::{env, thread, time::Instant};

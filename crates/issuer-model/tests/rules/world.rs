@@ -4,7 +4,6 @@
 use std::{
     collections::BTreeSet,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use issuer::{
@@ -12,13 +11,17 @@ use issuer::{
     decide::{
         self, Decision, Fresh, IdempotencyKey, Issue, MaxLiveTokens, Policy, Revoke, RevokeTarget, Rules,
     },
-    state::{Change, Commit, Expect, Snapshot, TokenName, TokenRecord, Version},
+    state::{Change, Commit, Expect, Snapshot, TokenRecord, Version},
     user::{NewUser, UserId},
 };
 use issuer_store::Outcome;
 use stateright::{Model, Property};
 
-use crate::table::{Row, Rows, Table};
+use crate::{
+    state::{Action, Answer, Client, Decided, Request, Sent, Stage, State, Work},
+    table::{Row, Rows, Table},
+    witnesses::{Witnesses, count},
+};
 
 const INSTANCES: usize = 3;
 const USERS: u8 = 2;
@@ -37,7 +40,7 @@ pub struct World {
     pub users: u8,
     pub plant: Option<Plant>,
     pub seen: Witnesses,
-    ids: Vec<UserId>,
+    pub ids: Vec<UserId>,
     keys: Vec<IdempotencyKey>,
 }
 
@@ -49,126 +52,6 @@ pub enum Plant {
     RevocationDropped,
     VersionCounts,
     AnswersFirst,
-}
-
-/// How often what must not be missed was come across.
-#[derive(Debug, Default)]
-pub struct Witnesses {
-    pub replays: AtomicUsize,
-    pub lost_races: AtomicUsize,
-    pub crashes_after_apply: AtomicUsize,
-    pub refusals: AtomicUsize,
-    pub revocations: AtomicUsize,
-    pub tokens_under_an_expired_key: AtomicUsize,
-}
-
-impl Witnesses {
-    pub fn all(&self) -> [usize; 6] {
-        [
-            &self.replays,
-            &self.lost_races,
-            &self.crashes_after_apply,
-            &self.refusals,
-            &self.revocations,
-            &self.tokens_under_an_expired_key,
-        ]
-        .map(|count| count.load(Ordering::Relaxed))
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Request {
-    Issue { user: u8, key: u8 },
-    Revoke { user: u8 },
-    Erase { user: u8 },
-}
-
-impl Request {
-    fn user(self) -> usize {
-        let (Self::Issue { user, .. } | Self::Revoke { user } | Self::Erase { user }) = self;
-        usize::from(user)
-    }
-
-    /// How often its client sends it: a lost reply to an issue request may be asked for again.
-    fn max_sends(self) -> u8 {
-        match self {
-            Self::Issue { .. } => 2,
-            Self::Revoke { .. } | Self::Erase { .. } => 1,
-        }
-    }
-}
-
-/// One sending of a request. Its ids are named after it, so that states meet however they were reached.
-///
-/// A request that lost a race is decided again with the ids that it had: nobody has seen them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Sent {
-    request: Request,
-    number: u8,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct State {
-    seconds: u8,
-    table: Table,
-    /// The instances that are at work, in an order of their own: which is which makes no difference.
-    working: Vec<Work>,
-    clients: Vec<Client>,
-    /// For each user the tokens that should live, unless their time is over: kept by the acknowledged
-    /// meaning of what was applied, and not by the rules.
-    should_live: Vec<Vec<Row<TokenRecord>>>,
-    /// The tokens that were on that account and are so no more.
-    ended: BTreeSet<TokenName>,
-    /// Those of them whose user was erased, and with the user the keys.
-    erased: BTreeSet<TokenName>,
-    broken_replay: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Client {
-    request: Request,
-    sends: u8,
-    acknowledged: Option<Row<TokenRecord>>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Work {
-    batch: Vec<Sent>,
-    stage: Stage,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Stage {
-    Loaded(Rows),
-    /// What was decided follows from this: the rules are pure.
-    Decided(Rows, Timestamp),
-    Applied(Vec<(Sent, Answer)>),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Answer {
-    Issued(Row<TokenRecord>),
-    Done,
-    Refused,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// An instance that is idle takes these requests of one user, and loads the user.
-    Load(Vec<Request>),
-    /// It decides them, and answers what needs no write.
-    Decide(usize),
-    /// It applies the commit; if it lost a race it loads again, for what it had decided can never be applied.
-    Apply(usize),
-    Answer(usize),
-    Crash(usize),
-    Tick,
-}
-
-struct Decided {
-    early: Vec<(Sent, Answer)>,
-    commit: Option<Commit>,
-    late: Vec<(Sent, Answer)>,
 }
 
 impl World {
@@ -313,89 +196,7 @@ impl World {
         table.apply(&commit)
     }
 
-    /// What a request that was applied means for the tokens of its user.
-    fn account(&self, state: &mut State, sent: Sent, answer: &Answer, now: Timestamp) {
-        let user = sent.request.user();
-        let tokens = &mut state.should_live[user];
-        let before = tokens.clone();
-        match (sent.request, answer) {
-            (_, Answer::Refused) => {}
-            (Request::Issue { .. }, Answer::Issued(token)) => {
-                if tokens.contains(token) {
-                    return;
-                }
-                tokens.retain(|known| now < known.0.expires_at);
-                if self.policy == Policy::Upsert {
-                    tokens.sort_by_key(|known| (known.0.created_at, known.0.name()));
-                    let over = (tokens.len() + 1).saturating_sub(usize::from(self.max_live));
-                    tokens.drain(..over);
-                }
-                tokens.push(token.clone());
-            }
-            (Request::Erase { .. }, _) => {
-                tokens.clear();
-                // With the user went the keys.
-                for client in state
-                    .clients
-                    .iter_mut()
-                    .filter(|client| client.request.user() == user)
-                {
-                    client.acknowledged = None;
-                }
-            }
-            _ => tokens.clear(),
-        }
-        let ended = before
-            .iter()
-            .filter(|token| !state.should_live[user].contains(token));
-        state.ended.extend(ended.map(|token| token.0.name()));
-        if matches!((sent.request, answer), (Request::Erase { .. }, Answer::Done)) {
-            let of_this_user = |name: &&TokenName| matches!(name, TokenName::Issued(id) if usize::from(id.as_bytes()[1]) == user);
-            state.erased.extend(state.ended.iter().filter(of_this_user));
-        }
-    }
-
-    /// The client learns its answer. `shown` is what the instance had decided on.
-    fn acknowledge(&self, state: &mut State, sent: Sent, answer: Answer, shown: Option<(&Rows, Timestamp)>) {
-        let client = state
-            .clients
-            .iter_mut()
-            .find(|client| client.request == sent.request)
-            .unwrap();
-        match answer {
-            // A late reply of a life before.
-            Answer::Issued(token) if state.erased.contains(&token.0.name()) => {}
-            Answer::Issued(token) => {
-                match &client.acknowledged {
-                    Some(first) if *first == token => count(&self.seen.replays),
-                    // Once its token has expired a key may get another, and the replies may overtake each
-                    // other; two tokens of one time it never has.
-                    Some(first)
-                        if token.0.created_at < first.0.expires_at
-                            && first.0.created_at < token.0.expires_at =>
-                    {
-                        state.broken_replay = true;
-                    }
-                    Some(_) => count(&self.seen.tokens_under_an_expired_key),
-                    None => {}
-                }
-                client.acknowledged = Some(token);
-            }
-            Answer::Refused => {
-                count(&self.seen.refusals);
-                let (Some(first), Some((rows, now))) = (&client.acknowledged, shown) else {
-                    return;
-                };
-                let shown = rows.tokens.get(&first.0.name());
-                if shown == Some(first) && now < first.0.expires_at {
-                    state.broken_replay = true;
-                }
-            }
-            Answer::Done => count(&self.seen.revocations),
-        }
-    }
-
-    fn live(&self, state: &State, user: usize) -> Vec<Row<TokenRecord>> {
+    pub fn live(&self, state: &State, user: usize) -> Vec<Row<TokenRecord>> {
         let rows = state.table.rows(&self.ids[user]);
         let is_live = |token: &Row<TokenRecord>| decide::check(&token.0, &self.rules(), state.now()).is_ok();
         rows.tokens.into_values().filter(is_live).collect()
@@ -427,23 +228,6 @@ fn answer<T>(decision: Decision<T>, said: impl FnOnce(T) -> Answer) -> (Option<C
         Decision::Commit(commit, answer) => (Some(commit), said(answer)),
         Decision::Answer(answer) => (None, said(answer)),
         Decision::Refuse(_) => (None, Answer::Refused),
-    }
-}
-
-fn count(witness: &AtomicUsize) {
-    witness.fetch_add(1, Ordering::Relaxed);
-}
-
-impl State {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_unix(1_750_680_000 + i64::from(self.seconds)).unwrap()
-    }
-
-    fn send(&mut self, request: Request) -> Option<Sent> {
-        let client = self.clients.iter_mut().find(|client| client.request == request)?;
-        let number = client.sends;
-        client.sends += 1;
-        Some(Sent { request, number })
     }
 }
 
