@@ -34,7 +34,8 @@ use crate::{
 /// # fn app(tokens: issuer_service::TokenService) -> Result<(), Box<dyn std::error::Error>> {
 /// use axum::Router;
 ///
-/// let app: Router = Router::new().merge(issuer_http::router(tokens).api_key("a key of 32 random bytes")?);
+/// let api = issuer_http::router(tokens).api_key("hbN9vrIZ0bTHXrHGBJyqIbV2ESeHhUbBSANSnUzRoWk=")?;
+/// let app: Router = Router::new().merge(api);
 /// # Ok(())
 /// # }
 /// ```

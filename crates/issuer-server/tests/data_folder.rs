@@ -74,6 +74,20 @@ fn keys_that_others_may_read_are_refused_with_what_to_do() {
 }
 
 #[test]
+fn a_folder_that_others_may_write_in_is_refused_with_what_to_do() {
+    let home = Home::new();
+    fs::create_dir(home.data_dir()).unwrap();
+    for others in [0o777, 0o770, 0o702] {
+        chmod(&home.data_dir(), others);
+        home.run(&["issue", "amy"])
+            .fails_saying(3, &["others may write in this folder", "chmod go-w"]);
+        assert_eq!(fs::read_dir(home.data_dir()).unwrap().count(), 0);
+    }
+    chmod(&home.data_dir(), 0o755);
+    home.issue("amy");
+}
+
+#[test]
 fn damaged_keys_are_refused_with_what_to_do_and_left_as_they_are() {
     let home = Home::new();
     home.issue("amy");

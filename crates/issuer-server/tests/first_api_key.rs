@@ -59,10 +59,16 @@ fn a_key_of_the_environment_is_added_where_it_is_unknown_and_the_old_ones_stay()
     // The file is looked into.
     let home = Home::on(Store::Sqlite);
     Server::start(serve(&home).env("ISSUER_API_KEY", API_KEY)).stop();
-    for _ in 0..2 {
+    for is_new in [true, false] {
         let server = Server::start(serve(&home).env("ISSUER_API_KEY", OTHER_KEY));
         assert_eq!((status(&server, API_KEY), status(&server, OTHER_KEY)), (200, 200));
-        server.stop();
+        // Whoever changes a key that leaked must not believe the old one dead.
+        let log = server.stop();
+        assert_eq!(
+            log.contains("the keys that it knew before go on working"),
+            is_new,
+            "{log}"
+        );
     }
     let store = rusqlite::Connection::open(home.data_dir().join("issuer.db")).unwrap();
     let control: String = store

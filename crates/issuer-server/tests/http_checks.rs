@@ -177,6 +177,8 @@ fn the_type_of_a_body_is_json_in_any_case_with_or_without_utf_8() {
         "application/json-patch+json",
         "application/problem+json",
         "application/json; charset=latin1",
+        "application/json; charset=\"utf-8",
+        "application/json; charset=utf-8\"",
         "application/json, application/json",
         "application/x-www-form-urlencoded",
         "é",
