@@ -140,7 +140,12 @@ async fn refuse_long_head(request: Request, next: Next) -> Response {
 
 /// Bytes of the head as clients write it: one space after each colon, an empty line at the end.
 fn head_bytes(request: &Request) -> usize {
-    let line = request.method().as_str().len() + request.uri().to_string().len() + "  HTTP/1.1\r\n".len();
+    let target = request.uri();
+    // Only the absolute form (RFC 9112 section 3.2.2) has the first two.
+    let scheme = target.scheme_str().map_or(0, |scheme| scheme.len() + "://".len());
+    let authority = target.authority().map_or(0, |authority| authority.as_str().len());
+    let path = target.path_and_query().map_or(0, |path| path.as_str().len());
+    let line = request.method().as_str().len() + scheme + authority + path + "  HTTP/1.1\r\n".len();
     let fields = request.headers().iter();
     let fields = fields.map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
     line + fields.sum::<usize>() + "\r\n".len()

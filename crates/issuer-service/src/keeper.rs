@@ -51,7 +51,7 @@ impl Keeper {
                 let dead_before = clock::seconds(clock.now()).saturating_add_seconds(-PURGE_AFTER_SECONDS);
                 store.purge(dead_before, PURGE_SLICE)
             });
-            // A store that fails here fails the callers, too, and tells them.
+            // Nobody waits for this, and what stays only takes space: it is tried again.
             let more = purged.is_ok_and(|rows| rows >= PURGE_SLICE);
             pause = if more { PURGE_PAUSE } else { PURGE_EVERY };
         }
