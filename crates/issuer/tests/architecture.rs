@@ -14,13 +14,22 @@ use std::{
 };
 
 /// The crates of the workspace, each with those it may know. Dev-dependencies are free.
-const MAY_KNOW: [(&str, &[&str]); 9] = [
+const MAY_KNOW: [(&str, &[&str]); 10] = [
     ("issuer", &[]),
     ("issuer-store", &["issuer"]),
     ("issuer-sqlite", &["issuer", "issuer-store"]),
     ("issuer-sled", &["issuer", "issuer-store"]),
     ("issuer-conformance", &["issuer", "issuer-store"]),
     ("issuer-service", &["issuer", "issuer-store"]),
+    (
+        "issuer-faults",
+        &[
+            "issuer-store",
+            "issuer-sqlite",
+            "issuer-sled",
+            "issuer-conformance",
+        ],
+    ),
     ("issuer-model", &["issuer", "issuer-store"]),
     ("issuer-http", &["issuer", "issuer-store", "issuer-service"]),
     (
