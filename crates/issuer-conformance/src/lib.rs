@@ -46,7 +46,8 @@
 //! # More
 //! Whoever wants the cases as data finds them in [`CASES`]; each is a plain function over `&dyn Store`, in the
 //! module of the clause of the contract that it belongs to, and its name is the promise. [`broken`] has stores
-//! that the cases must reject, [`agreement`] random steps beside the reference.
+//! that the cases must reject, [`agreement`] random steps beside the reference, [`crash`] a load, and the account of
+//! what a store owes after it.
 
 #![allow(
     clippy::unwrap_used,
@@ -60,6 +61,7 @@
 pub mod agreement;
 pub mod broken;
 pub mod cases;
+pub mod crash;
 pub mod fixture;
 pub mod probe;
 mod subject;
