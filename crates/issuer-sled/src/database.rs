@@ -21,6 +21,7 @@ use crate::{
     error::{Fault, Result, contained},
     state::State,
     table::{STATE, Table},
+    unfinished,
 };
 
 /// Bytes of a segment of sled's log. sled's own half a megabyte makes a file of its own of every page of more
@@ -79,6 +80,7 @@ impl Database {
     /// Has sled open the folder. Whatever sled does not survive in it, is an error.
     pub(crate) fn open(folder: &Path, cache_bytes: u64) -> Result<Self> {
         wait_for_lock(&folder.join("db"), LOCK_WAIT)?;
+        unfinished::remove_snapshot(folder)?;
         let db = contained(|| {
             let config = sled::Config::new()
                 .path(folder)

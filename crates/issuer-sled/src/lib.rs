@@ -19,7 +19,7 @@
 //!
 //! # What `Applied` promises
 //! When [`apply`](issuer_store::Store::apply) returns [`Applied`](issuer_store::Outcome::Applied), the rows are in
-//! sled's log and the log is synced: they outlive the process (`tests/processes.rs` kills one over and over), the
+//! sled's log and the log is synced: they outlive the process (`tests/kills.rs` kills one over and over), the
 //! system, and a power cut but for the cases below. sled 0.34.7 itself never syncs for its `flush`: it calls
 //! `sync_file_range`, of which the manual says that it writes out neither the file's length nor the disk's own cache.
 //! So a slice of commits is one transaction of sled's over all trees, one `flush`, and one `fdatasync` of the database
@@ -89,6 +89,7 @@ mod staged;
 mod state;
 mod store;
 mod table;
+mod unfinished;
 mod view;
 mod worker;
 mod writer;

@@ -207,6 +207,21 @@ fn what_was_refused_as_damaged_stays_refused() {
     }
 }
 
+/// sled alone takes it for the newest snapshot, and the folder for damaged.
+#[test]
+fn a_snapshot_that_was_being_written_when_the_process_died_does_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sled");
+    let whole = export(&filled(&path), 1_000);
+    let unfinished = path.join("snap.00000000FFFFFFFF.generating");
+    for content in [&b""[..], b"half a snapshot, and not its sum"] {
+        fs::write(&unfinished, content).unwrap();
+        let store = SledStore::open(&path).unwrap();
+        assert_eq!(export(&store, 1_000), whole);
+        assert!(!unfinished.exists());
+    }
+}
+
 #[test]
 fn a_second_store_in_the_folder_is_refused_while_the_first_is_open() {
     let folder = tempfile::tempdir().unwrap();
