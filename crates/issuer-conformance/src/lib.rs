@@ -39,9 +39,29 @@
 //! }
 //! ```
 //!
+//! [`kill_suite!`] is for stores that outlive their process. It starts the test's own program as a child, which issues,
+//! retries, revokes and purges through the real rules; kills it at a random moment, now and then a second one that
+//! opens what the first one left; opens the store and compares every row with what was acknowledged. A file of its
+//! own in `tests/` is all that it takes:
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! # use issuer_store::MemoryStore;
+//! # struct MyStore;
+//! # impl MyStore { fn open(_: impl AsRef<Path>) -> Result<MemoryStore, String> { Ok(MemoryStore::new()) } }
+//! issuer_conformance::kill_suite!(|folder: &Path| MyStore::open(folder.join("users.db")));
+//! ```
+//!
+//! It kills 40 times; `ISSUER_KILLS=10000` makes a long run of it, for which `TMPDIR` should name a folder in memory
+//! (a killed process leaves its writes to the system, so that a disk would add nothing but time). It says its seed,
+//! and `ISSUER_TEST_SEED` repeats it, as far as the machine's own chance allows. A server's process takes its memory
+//! with it and the system keeps what was written: what a power cut takes is another question, and another test.
+//!
 //! # What is not checked
 //! What it costs, that a read never waits for a write, and what a power cut or a failing disk leaves: those
-//! need a clock, a profiler or a file system that lies, and belong to the backend's own tests.
+//! need a clock, a profiler or a file system that lies, and belong to the backend's own tests. For the last two,
+//! [`crash`] has what a test needs beside such a file system.
 //!
 //! # More
 //! Whoever wants the cases as data finds them in [`CASES`]; each is a plain function over `&dyn Store`, in the
@@ -61,6 +81,7 @@
 pub mod agreement;
 pub mod broken;
 pub mod cases;
+pub mod child;
 pub mod crash;
 pub mod fixture;
 pub mod probe;

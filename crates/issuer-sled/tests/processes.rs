@@ -1,7 +1,4 @@
-//! Other processes: one that has the folder, one that is killed, one that the system refuses, one that is watched.
-//!
-//! A test starts its own program again: with a path in the environment, the ignored test that it names does
-//! the work of a child.
+//! Other processes: one that has the folder, one that the system refuses, one that is watched.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,62 +8,23 @@
     reason = "a test that cannot go on has failed"
 )]
 
-use std::{
-    env,
-    io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-};
+use std::{env, path::Path, process::Command};
 
 use issuer::state::{Expect, TokenBody};
 use issuer_conformance::{
-    fixture::{Draft, creating, id, issued, updating, user, version, writing},
+    child,
+    fixture::{Draft, creating, id, issued, updating, user, writing},
     probe::{applied, snapshot},
 };
 use issuer_sled::SledStore;
 use issuer_store::{Effect, Lookup, Outcome, Store, StoreErrorKind};
-
-const PATH: &str = "ISSUER_SLED_TEST_PATH";
-const NUMBER: &str = "ISSUER_SLED_TEST_NUMBER";
-
-/// This program again, to run the test `work` in the store at `path`.
-fn child(work: &str, path: &Path, number: u64) -> Child {
-    let mut command = Command::new(env::current_exe().unwrap());
-    start(
-        command.args([work, "--exact", "--ignored", "--nocapture"]),
-        path,
-        number,
-    )
-}
-
-fn start(command: &mut Command, path: &Path, number: u64) -> Child {
-    command
-        .env(PATH, path)
-        .env(NUMBER, number.to_string())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-/// Waits for a child, whose work must have succeeded, and returns what it printed.
-fn finish(child: Child) -> String {
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// What a child was told; nothing where somebody runs the ignored tests by hand.
-fn told() -> Option<(PathBuf, u64)> {
-    Some((env::var_os(PATH)?.into(), env::var(NUMBER).ok()?.parse().ok()?))
-}
 
 #[test]
 fn a_folder_that_another_process_has_is_refused_with_that_reason() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("users.sled");
     let store = SledStore::open(&path).unwrap();
-    let printed = finish(child("work_refused_open", &path, 0));
+    let printed = child::finish(child::start(&mut child::command("work_refused_open"), &path, 0));
     let line = printed
         .lines()
         .find_map(|line| line.strip_prefix("refused "))
@@ -81,53 +39,13 @@ fn a_folder_that_another_process_has_is_refused_with_that_reason() {
 #[test]
 #[ignore = "the work of a child process"]
 fn work_refused_open() {
-    let Some((path, _)) = told() else { return };
+    let Some((path, _)) = child::told() else { return };
     let error = SledStore::open(path).unwrap_err();
     println!("\nrefused {:?}: {error}", error.kind());
 }
 
-#[test]
-fn what_was_acknowledged_before_a_kill_is_there_once_and_whole() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("users.sled");
-    for round in 0..10 {
-        let mut writer = child("work_until_killed", &path, round);
-        let mut acknowledged = None;
-        let lines = BufReader::new(writer.stdout.take().unwrap()).lines();
-        for line in lines
-            .map(Result::unwrap)
-            .filter(|line| line.starts_with("applied "))
-            .take(20)
-        {
-            acknowledged = Some(line.strip_prefix("applied ").unwrap().parse::<u64>().unwrap());
-        }
-        writer.kill().unwrap();
-        writer.wait().unwrap();
-        let store = SledStore::open(&path).unwrap();
-        for number in 0..=acknowledged.unwrap() {
-            let found = snapshot(&store, &name(round, number));
-            assert_eq!(found.user.unwrap().version, version(number));
-            assert_eq!(found.tokens, [issued(&name(round, number))]);
-        }
-    }
-}
-
 fn name(round: u64, number: u64) -> String {
     format!("user {round}.{number}")
-}
-
-#[test]
-#[ignore = "the work of a child process"]
-fn work_until_killed() {
-    let Some((path, round)) = told() else { return };
-    let store = SledStore::open(path).unwrap();
-    for number in 0.. {
-        let name = name(round, number);
-        applied(&store, [creating(&name, number).token(issued(&name))]);
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "applied {number}").unwrap();
-        out.flush().unwrap();
-    }
 }
 
 #[cfg(target_os = "linux")]
@@ -142,7 +60,7 @@ fn a_write_that_the_system_refuses_is_there_whole_or_not_at_all_and_the_store_is
         "-c",
         "trap '' XFSZ; ulimit -f 400; exec \"$0\" work_until_refused --exact --ignored --nocapture",
     ]);
-    let printed = finish(start(limited.arg(env::current_exe().unwrap()), &path, 0));
+    let printed = child::finish(child::start(limited.arg(env::current_exe().unwrap()), &path, 0));
     let line = printed
         .lines()
         .find_map(|line| line.strip_prefix("refused "))
@@ -164,7 +82,9 @@ fn a_write_that_the_system_refuses_is_there_whole_or_not_at_all_and_the_store_is
 #[test]
 #[ignore = "the work of a child process"]
 fn work_until_refused() {
-    let Some((path, round)) = told() else { return };
+    let Some((path, round)) = child::told() else {
+        return;
+    };
     let store = SledStore::open(path).unwrap();
     for number in 0..10_000 {
         let name = name(round, number);
@@ -226,8 +146,8 @@ fn a_folder_without_the_right_to_write_is_named_as_the_reason() {
         }
         let mut command = Command::new("setpriv");
         command.args(another).arg(&program);
-        command.args(["work_refused_open", "--exact", "--ignored", "--nocapture"]);
-        let printed = finish(start(&mut command, &at, 0));
+        command.args(child::arguments("work_refused_open"));
+        let printed = child::finish(child::start(&mut command, &at, 0));
         let line = printed
             .lines()
             .find_map(|line| line.strip_prefix("refused "))
@@ -251,8 +171,8 @@ fn calls(call: &str, work: &str, path: &Path) -> Option<Vec<String>> {
     let mut watched = Command::new("strace");
     watched.args(["-f", "-y", "-e"]).arg(format!("trace={call}"));
     watched.arg("-o").arg(&trace).arg(env::current_exe().unwrap());
-    watched.args([work, "--exact", "--ignored", "--nocapture"]);
-    finish(start(&mut watched, path, 0));
+    watched.args(child::arguments(work));
+    child::finish(child::start(&mut watched, path, 0));
     let trace = std::fs::read_to_string(trace).unwrap();
     let begun = format!("{call}(");
     Some(
@@ -299,7 +219,7 @@ fn a_page_that_is_a_file_of_its_own_is_synced_too() {
 #[test]
 #[ignore = "the work of a child process"]
 fn work_large_page() {
-    let Some((path, _)) = told() else { return };
+    let Some((path, _)) = child::told() else { return };
     let store = SledStore::open(path).unwrap();
     let large = (0..100).map(|n| {
         let mut token = issued(&format!("{n}"));
@@ -316,7 +236,7 @@ fn work_large_page() {
 #[test]
 #[ignore = "the work of a child process"]
 fn work_thirty_slices() {
-    let Some((path, _)) = told() else { return };
+    let Some((path, _)) = child::told() else { return };
     let store = SledStore::open(path).unwrap();
     for slice in 0..30 {
         applied(

@@ -1,7 +1,4 @@
-//! Several processes on one file, and one that is killed.
-//!
-//! A test starts its own program again: with a path in the environment, the ignored test that it names does
-//! the work of a child.
+//! Several processes on one file, and one that the system refuses.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,63 +9,29 @@
 
 use std::{
     env,
-    io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    path::Path,
+    process::{Child, Command},
 };
 
 use issuer::state::Expect;
 use issuer_conformance::{
-    fixture::{creating, id, issued, user, version, writing},
+    child,
+    fixture::{creating, id, issued, user, writing},
     probe::{applied, snapshot},
 };
 use issuer_sqlite::SqliteStore;
 use issuer_store::{Effect, Lookup, Outcome, Store, StoreErrorKind};
-use rusqlite::Connection;
-
-const PATH: &str = "ISSUER_SQLITE_TEST_PATH";
-const NUMBER: &str = "ISSUER_SQLITE_TEST_NUMBER";
-
-/// This program again, to run the test `work` in the store at `path`.
-fn child(work: &str, path: &Path, number: u64) -> Child {
-    let mut command = Command::new(env::current_exe().unwrap());
-    start(
-        command.args([work, "--exact", "--ignored", "--nocapture"]),
-        path,
-        number,
-    )
-}
-
-fn start(command: &mut Command, path: &Path, number: u64) -> Child {
-    command
-        .env(PATH, path)
-        .env(NUMBER, number.to_string())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-/// Waits for a child, whose work must have succeeded, and returns what it printed.
-fn finish(child: Child) -> String {
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// What a child was told; nothing where somebody runs the ignored tests by hand.
-fn told() -> Option<(PathBuf, u64)> {
-    Some((env::var_os(PATH)?.into(), env::var(NUMBER).ok()?.parse().ok()?))
-}
 
 #[test]
 fn many_processes_may_make_one_file_and_none_loses_a_commit() {
     const PROCESSES: u64 = 4;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("users.db");
-    let children: Vec<Child> = (0..PROCESSES).map(|n| child("work_count", &path, n)).collect();
+    let children: Vec<Child> = (0..PROCESSES)
+        .map(|n| child::start(&mut child::command("work_count"), &path, n))
+        .collect();
     for child in children {
-        finish(child);
+        child::finish(child);
     }
     let store = SqliteStore::open(&path).unwrap();
     let counter = snapshot(&store, "counter").user.unwrap().value;
@@ -82,7 +45,9 @@ const COUNTS: u64 = 50;
 #[test]
 #[ignore = "the work of a child process"]
 fn work_count() {
-    let Some((path, process)) = told() else { return };
+    let Some((path, process)) = child::told() else {
+        return;
+    };
     let store = SqliteStore::open(path).unwrap();
     for count in 0..COUNTS {
         loop {
@@ -103,53 +68,8 @@ fn work_count() {
     }
 }
 
-#[test]
-fn what_was_acknowledged_before_a_kill_is_there_once_and_whole() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("users.db");
-    for round in 0..10 {
-        let mut writer = child("work_until_killed", &path, round);
-        let mut acknowledged = None;
-        let lines = BufReader::new(writer.stdout.take().unwrap()).lines();
-        for line in lines
-            .map(Result::unwrap)
-            .filter(|line| line.starts_with("applied "))
-            .take(20)
-        {
-            acknowledged = Some(line.strip_prefix("applied ").unwrap().parse::<u64>().unwrap());
-        }
-        writer.kill().unwrap();
-        writer.wait().unwrap();
-        let store = SqliteStore::open(&path).unwrap();
-        for number in 0..=acknowledged.unwrap() {
-            let found = snapshot(&store, &name(round, number));
-            assert_eq!(found.user.unwrap().version, version(number));
-            assert_eq!(found.tokens, [issued(&name(round, number))]);
-        }
-    }
-    let integrity: String = Connection::open(&path)
-        .unwrap()
-        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(integrity, "ok");
-}
-
 fn name(round: u64, number: u64) -> String {
     format!("user {round}.{number}")
-}
-
-#[test]
-#[ignore = "the work of a child process"]
-fn work_until_killed() {
-    let Some((path, round)) = told() else { return };
-    let store = SqliteStore::open(path).unwrap();
-    for number in 0.. {
-        let name = name(round, number);
-        applied(&store, [creating(&name, number).token(issued(&name))]);
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "applied {number}").unwrap();
-        out.flush().unwrap();
-    }
 }
 
 #[cfg(target_os = "linux")]
@@ -164,7 +84,7 @@ fn a_write_that_the_system_refuses_is_there_whole_or_not_at_all() {
         "-c",
         "trap '' XFSZ; ulimit -f 400; exec \"$0\" work_until_refused --exact --ignored --nocapture",
     ]);
-    let printed = finish(start(limited.arg(env::current_exe().unwrap()), &path, 0));
+    let printed = child::finish(child::start(limited.arg(env::current_exe().unwrap()), &path, 0));
     let line = printed
         .lines()
         .find_map(|line| line.strip_prefix("refused "))
@@ -186,7 +106,9 @@ fn a_write_that_the_system_refuses_is_there_whole_or_not_at_all() {
 #[test]
 #[ignore = "the work of a child process"]
 fn work_until_refused() {
-    let Some((path, round)) = told() else { return };
+    let Some((path, round)) = child::told() else {
+        return;
+    };
     let store = SqliteStore::open(path).unwrap();
     for number in 0..10_000 {
         let name = name(round, number);
@@ -230,8 +152,8 @@ fn a_file_or_folder_without_the_right_to_write_is_named_as_the_reason() {
         command
             .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
             .arg(&program);
-        command.args(["work_refused_open", "--exact", "--ignored", "--nocapture"]);
-        finish(start(&mut command, path, 0))
+        command.args(child::arguments("work_refused_open"));
+        child::finish(child::start(&mut command, path, 0))
     };
     let may_change_user = Command::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups", "true"])
@@ -263,7 +185,7 @@ fn a_file_or_folder_without_the_right_to_write_is_named_as_the_reason() {
 #[test]
 #[ignore = "the work of a child process"]
 fn work_refused_open() {
-    let Some((path, _)) = told() else { return };
+    let Some((path, _)) = child::told() else { return };
     let error = SqliteStore::open(path).unwrap_err();
     println!("\nrefused {:?}: {error}", error.kind());
 }

@@ -13,6 +13,7 @@ mod controls;
 mod digests;
 mod erasures;
 mod exports;
+mod habits;
 mod outcomes;
 mod places;
 mod purges;
@@ -28,6 +29,7 @@ use issuer_store::{
     Cursor, Export, Lookup, MemoryStore, Outcome, Page, Store, StoreError, TokenRef, UserPage,
 };
 
+pub use habits::{Habit, WithHabit};
 pub use places::{BROKEN_PLACES, BrokenPlace, Place};
 
 /// A store that breaks one promise.

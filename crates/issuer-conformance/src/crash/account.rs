@@ -52,6 +52,22 @@ pub struct Figures {
     pub compared: usize,
 }
 
+impl std::ops::Add for Figures {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            acknowledged: self.acknowledged + other.acknowledged,
+            replayed: self.replayed + other.replayed,
+            refused: self.refused + other.refused,
+            failed: self.failed + other.failed,
+            open_done: self.open_done + other.open_done,
+            open_undone: self.open_undone + other.open_undone,
+            compared: self.compared + other.compared,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Ledger {
     known: Known,

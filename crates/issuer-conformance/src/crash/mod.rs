@@ -24,6 +24,7 @@
 
 mod account;
 mod breach;
+mod kill;
 mod known;
 mod line;
 mod load;
@@ -32,5 +33,6 @@ mod tenant;
 
 pub use account::{Account, Figures};
 pub use breach::{Breach, Promise};
+pub use kill::{Failure, Killed, Kills, survive, work_until_killed};
 pub use load::Load;
 pub use random::Random;
