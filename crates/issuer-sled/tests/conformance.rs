@@ -29,3 +29,7 @@ mod contract {
 mod durability {
     issuer_conformance::durable_suite!(super::place);
 }
+
+mod sequences {
+    issuer_conformance::sequence_suite!(super::fresh);
+}

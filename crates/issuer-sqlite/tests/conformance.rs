@@ -33,3 +33,7 @@ mod durability {
 mod sharing {
     issuer_conformance::shared_suite!(super::place);
 }
+
+mod sequences {
+    issuer_conformance::sequence_suite!(super::fresh);
+}

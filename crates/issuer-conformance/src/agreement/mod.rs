@@ -1,22 +1,18 @@
 //! Random steps, on which a store must agree with the reference.
 //!
-//! [`CASES`](crate::CASES) has one long sequence of them. Whoever wants more, or the shortest sequence that
-//! shows a difference, asks proptest for it:
+//! [`CASES`](crate::CASES) has one long sequence of them. [`sequence_suite!`](crate::sequence_suite!) runs many, as
+//! many as `ISSUER_SEQUENCES` says, and shows the shortest sequence on which a store differs:
 //!
 //! ```
-//! use issuer_conformance::agreement::{agrees_with_memory, steps};
+//! use issuer_conformance::agreement::Sequences;
 //! use issuer_store::MemoryStore;
-//! use proptest::test_runner::{Config, TestRunner};
 //!
-//! let mut runner = TestRunner::new(Config::with_cases(10));
-//! runner.run(&steps(20), |steps| {
-//!     agrees_with_memory(&MemoryStore::new(), &steps); // a fresh store of yours
-//!     Ok(())
-//! })?;
-//! # Ok::<(), proptest::test_runner::TestError<Vec<issuer_conformance::agreement::Step>>>(())
+//! Sequences::of_seed(1, 10).run(MemoryStore::new)?; // a fresh store of yours
+//! # Ok::<(), issuer_conformance::agreement::Difference>(())
 //! ```
 
 mod resolve;
+mod sequences;
 mod step;
 
 use std::collections::BTreeSet;
@@ -33,6 +29,7 @@ use crate::{
     probe::{export, reference, sorted},
 };
 use resolve::Model;
+pub use sequences::{Difference, Sequences, sequences_agree};
 pub use step::{Step, steps, steps_of_seed};
 
 /// The users of random steps.
@@ -46,20 +43,29 @@ const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 /// # Panics
 /// Where they differ, with the number of the step.
 pub fn agrees_with_memory(store: &dyn Store, steps: &[Step]) {
+    if let Some(difference) = difference(store, steps) {
+        panic!("{difference}");
+    }
+}
+
+/// Where they differ first, and how.
+fn difference(store: &dyn Store, steps: &[Step]) -> Option<String> {
     let mut model = Model::default();
-    for (number, step) in steps.iter().enumerate() {
+    steps.iter().enumerate().find_map(|(number, step)| {
         let (expected, answered) = model.carry_out(step, store);
-        assert!(
-            answered == expected,
-            "step {number}: answered {answered:?}, and should {expected:?}, to {step:?}"
-        );
+        if answered != expected {
+            return Some(format!(
+                "step {number}: answered {answered:?}, and should {expected:?}, to {step:?}"
+            ));
+        }
         let shown = View::of(store, number);
         let should = View::of(model.store(), number);
-        assert!(
-            shown == should,
-            "after step {number}, {step:?}, the store shows\n{shown:#?}\nand should show\n{should:#?}"
-        );
-    }
+        (shown != should).then(|| {
+            format!(
+                "after step {number}, {step:?}, the store shows\n{shown:#?}\nand should show\n{should:#?}"
+            )
+        })
+    })
 }
 
 /// Everything that a store shows.

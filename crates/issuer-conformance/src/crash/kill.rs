@@ -309,7 +309,7 @@ pub fn survive<S: Store, E: fmt::Display>(
 ///
 /// `open` is what opens the store in a folder, for the children and for the test: `fn(&Path) -> Result<S, E>`.
 /// `inspect`, a `fn(&Path)`, looks at the folder after each check, with the store closed. One test kills, the other,
-/// ignored, is the work of the children. The tests stand where the macro does, as those of [`suite!`](crate::suite).
+/// ignored, is the work of the children. The tests stand where the macro does, as those of [`suite!`](crate::suite!).
 #[macro_export]
 macro_rules! kill_suite {
     ($open:expr $(,)?) => {

@@ -24,7 +24,8 @@ impl Random {
         self.number() % bound
     }
 
-    pub(super) fn bytes<const N: usize>(&mut self) -> [u8; N] {
+    /// The next bytes.
+    pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
         for eight in bytes.chunks_mut(8) {
             eight.copy_from_slice(&self.number().to_be_bytes()[..eight.len()]);
