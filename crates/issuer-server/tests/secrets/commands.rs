@@ -1,0 +1,150 @@
+//! The command line: whatever it is given by mistake, it does not repeat.
+
+use std::fs;
+
+use crate::{
+    marks::{API_KEY, CLIENT_KEY, Marks, SIGNING_SECRET, WRONG_API_KEY, WRONG_TOKEN},
+    program::{Done, Home, Store},
+    requests::keys_json,
+    running::{home, look_through, write_private},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+#[track_caller]
+fn says_nothing(marks: &Marks, what: &str, done: &Done) {
+    assert_ne!(done.code, Some(0), "{what}: {}", done.stdout);
+    assert!(!done.stderr.is_empty() || !done.stdout.is_empty(), "{what}");
+    marks.are_not_in(&format!("standard error of {what}"), done.stderr.as_bytes());
+    marks.are_not_in(&format!("standard output of {what}"), done.stdout.as_bytes());
+}
+
+#[test]
+fn no_command_repeats_the_token_that_it_refuses() {
+    let home = home(Store::of_this_run());
+    let mut marks = Marks::new();
+    let token = home.issue("amy");
+    marks.add_token(&token);
+    let changed = format!("{token}x");
+    for token in [&changed, WRONG_TOKEN, &WRONG_TOKEN.repeat(1_000), ""] {
+        says_nothing(&marks, "verify", &home.run(&["verify", token]));
+        says_nothing(
+            &marks,
+            "verify -",
+            &home.run_with_input(&["verify", "-"], token.as_bytes()),
+        );
+        says_nothing(
+            &marks,
+            "token revoke",
+            &home.run(&["token", "revoke", "amy", token]),
+        );
+    }
+    says_nothing(
+        &marks,
+        "token revoke of another",
+        &home.run(&["token", "revoke", "bob", &token]),
+    );
+    assert_eq!(home.run(&["token", "revoke", "amy", &token]).code, Some(0));
+    says_nothing(&marks, "verify of a dead one", &home.run(&["verify", &token]));
+    assert!(look_through(&marks, &home.data_dir()) > 0);
+}
+
+#[test]
+fn no_start_repeats_the_key_that_it_refuses() {
+    let marks = Marks::new();
+    let home = home(Store::of_this_run());
+    let serve = || home.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let file = home.path().join("api-key");
+    for wrong in [
+        format!("{WRONG_API_KEY} {API_KEY}"),
+        format!("{API_KEY}\u{e9}"),
+        API_KEY.repeat(20),
+    ] {
+        says_nothing(
+            &marks,
+            "ISSUER_API_KEY",
+            &Done::of(serve().env("ISSUER_API_KEY", &wrong)),
+        );
+        write_private(&file, &wrong);
+        says_nothing(
+            &marks,
+            "ISSUER_API_KEY_FILE",
+            &Done::of(serve().env("ISSUER_API_KEY_FILE", &file)),
+        );
+    }
+    for wrong in [
+        format!("{CLIENT_KEY} x"),
+        format!("{CLIENT_KEY}\u{e9}"),
+        CLIENT_KEY.repeat(40),
+    ] {
+        says_nothing(
+            &marks,
+            "ISSUER_CLIENT_KEY",
+            &Done::of(serve().env("ISSUER_CLIENT_KEY", &wrong)),
+        );
+        says_nothing(
+            &marks,
+            "--client-key",
+            &Done::of(serve().args(["--client-key", &wrong])),
+        );
+    }
+}
+
+#[test]
+fn no_message_repeats_a_line_of_a_settings_file_that_holds_a_key() {
+    let marks = Marks::new();
+    let home = home(Store::of_this_run());
+    let file = home.path().join("issuer.toml");
+    for wrong in [
+        format!("client_key = {CLIENT_KEY}"),
+        format!("client_key = \"{CLIENT_KEY}"),
+        format!("client_key = \"{CLIENT_KEY}\" \"{API_KEY}\""),
+        format!("client_key = [\"{CLIENT_KEY}\"]"),
+        format!("client_key = \"{CLIENT_KEY} \""),
+        format!("client_key = \"{CLIENT_KEY}\"\nclient_key = \"{CLIENT_KEY}\""),
+        format!("[client_key]\nkey = \"{CLIENT_KEY}\""),
+    ] {
+        fs::write(&file, &wrong).unwrap();
+        let done = home.run(&["issue", "amy", "--config", file.to_str().unwrap()]);
+        assert_eq!(done.code, Some(2), "{wrong}: {done:?}");
+        says_nothing(&marks, "a settings file", &done);
+    }
+}
+
+#[test]
+fn no_message_repeats_a_key_file_that_cannot_be_read() {
+    let marks = Marks::new();
+    let home = Home::on(Store::of_this_run());
+    fs::create_dir(home.data_dir()).unwrap();
+    let file = home.data_dir().join("keys.json");
+    let good = keys_json();
+    let k = URL_SAFE_NO_PAD.encode(SIGNING_SECRET);
+    for wrong in [
+        good[..good.len() - 1].to_owned(),
+        format!("{good}{k}"),
+        good.replace("HS256", &k),
+        good.replace("HS256", "HS512"),
+        good.replace("oct", &k),
+        good.replace("\"k\"", &format!("\"{k}\"")),
+        good.replace(&k, &format!("{k}=")),
+        good.replace("\"keys\"", "\"key\""),
+        format!("{{\"keys\":[\"{k}\"]}}"),
+        format!("{{\"keys\":[{0},{0}]}}", &good[9..good.len() - 2]),
+        k.clone(),
+        String::from_utf8_lossy(SIGNING_SECRET).into_owned(),
+    ] {
+        write_private(&file, &wrong);
+        let done = home.run(&["issue", "amy"]);
+        assert_eq!(done.code, Some(3), "{wrong}: {done:?}");
+        says_nothing(&marks, "a damaged key file", &done);
+    }
+    // One that others may read, and one that is no text.
+    fs::write(&file, [good.as_bytes(), b"\xFF"].concat()).unwrap();
+    says_nothing(&marks, "a key file of bytes", &home.run(&["issue", "amy"]));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        write_private(&file, &good);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        says_nothing(&marks, "a key file of many", &home.run(&["issue", "amy"]));
+    }
+}
