@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::claims_set::{Audience, ClaimsSet};
+use super::{
+    claims_set::{Audience, ClaimsSet},
+    json_string::plain_len,
+};
 use crate::{Timestamp, TokenId};
 
 /// Reads claims that stand exactly as [`Claims`](super::Claims) writes them: these members in this order, without
@@ -54,28 +57,44 @@ impl<'a> Rest<'a> {
     #[inline]
     fn member(&mut self, start: &str) -> Option<&'a str> {
         let rest = self.0.strip_prefix(start)?;
-        let end = rest
-            .bytes()
-            .position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\')?;
-        let (text, rest) = rest.split_at_checked(end)?;
+        let (text, rest) = rest.split_at_checked(plain_len(rest.as_bytes()))?;
         self.0 = rest.strip_prefix('"')?;
         Some(text)
     }
 
-    /// At most 12 digits, which overflow nothing and reach the year 9999.
+    /// Eight to twelve digits: the dates from 1970-04-26 on.
     #[inline]
     fn date(&mut self) -> Option<Timestamp> {
-        let digits = self.0.bytes().take(13).take_while(u8::is_ascii_digit);
-        let (len, seconds) = digits.fold((0, 0), |(len, value), digit| {
-            (len + 1, value * 10 + i64::from(digit - b'0'))
-        });
+        let (first, _) = self.0.as_bytes().split_first_chunk()?;
         // JSON writes no leading zero (RFC 8259 section 6).
-        if len == 0 || len > 12 || (len > 1 && self.0.starts_with('0')) {
+        if first.starts_with(b"0") {
             return None;
         }
+        let mut seconds = eight_digits(u64::from_be_bytes(*first))?;
+        let mut len = 8;
+        while let Some(digit @ b'0'..=b'9') = self.0.as_bytes().get(len) {
+            if len == 12 {
+                return None;
+            }
+            seconds = seconds * 10 + u64::from(digit - b'0');
+            len += 1;
+        }
         (_, self.0) = self.0.split_at_checked(len)?;
-        Timestamp::from_unix(seconds)
+        Timestamp::from_unix(seconds.try_into().ok()?)
     }
+}
+
+/// The number that eight ASCII digits write, the first one in the highest byte: pairs, pairs of pairs, and both halves.
+const fn eight_digits(text: u64) -> Option<u64> {
+    let digits = text ^ u64::from_be_bytes([b'0'; 8]);
+    // Ten to fifteen and six carry into the upper half of a byte, where no digit has a bit.
+    let sixes = u64::from_be_bytes([6; 8]);
+    if (digits | digits.wrapping_add(sixes)) & u64::from_be_bytes([0xF0; 8]) != 0 {
+        return None;
+    }
+    let twos = ((digits >> 8) & 0x00FF_00FF_00FF_00FF) * 10 + (digits & 0x00FF_00FF_00FF_00FF);
+    let fours = ((twos >> 16) & 0x0000_FFFF_0000_FFFF) * 100 + (twos & 0x0000_FFFF_0000_FFFF);
+    Some((fours >> 32) * 10_000 + (fours & 0xFFFF_FFFF))
 }
 
 #[cfg(test)]
@@ -115,7 +134,7 @@ mod tests {
             (None, Some("a")),
             (Some("i"), Some("a")),
         ] {
-            for iat in [0, 9, 10, 1_750_000_000] {
+            for iat in [10_000_000, 999_999_999, 1_750_000_000, 9_999_999_999] {
                 assert!(read(&written(&claims(issuer, "é 😀", audience, iat))).is_some());
             }
         }

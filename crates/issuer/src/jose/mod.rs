@@ -40,6 +40,7 @@ mod claims_set;
 pub mod dangerous;
 mod expected;
 mod header;
+mod json_string;
 mod jwk;
 mod jws;
 mod jwt;
