@@ -41,6 +41,7 @@ pub mod jose;
 pub mod state;
 pub mod user;
 
+mod base64url;
 mod digest;
 mod field_error;
 mod key_fingerprint;

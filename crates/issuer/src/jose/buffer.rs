@@ -1,6 +1,6 @@
 //! Bytes that stay off the heap while they are few.
 
-use super::base64url;
+use crate::base64url;
 
 /// Up to `N` bytes in place, more than that on the heap.
 #[derive(Clone)]

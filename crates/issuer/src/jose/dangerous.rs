@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use zeroize::Zeroizing;
 
-use super::{KeySet, SigningKey, base64url};
+use super::{KeySet, SigningKey};
+use crate::base64url;
 
 /// Writes a key, **with its secret**, as a JSON Web Key (RFC 7517) that [`SigningKey::from_jwk`] reads back.
 ///

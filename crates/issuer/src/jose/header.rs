@@ -5,21 +5,20 @@ use std::{borrow::Cow, fmt};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::{
-    Algorithm, VerifyError, base64url,
+    Algorithm, VerifyError,
     members::{Others, Text, once},
 };
+use crate::base64url;
 
 /// The header segment of every token that a key signs: `{"alg":"HS256","typ":"JWT"}` in base64url, with `kid`
 /// last where the key has one.
-pub(super) fn encode(algorithm: Algorithm, kid: Option<&str>) -> Vec<u8> {
+pub(super) fn encode(algorithm: Algorithm, kid: Option<&str>) -> String {
     let json = match kid {
         // A kid holds nothing that JSON escapes: `SigningKey::with_kid` saw to that.
         Some(kid) => format!(r#"{{"alg":"{algorithm}","typ":"JWT","kid":"{kid}"}}"#),
         None => format!(r#"{{"alg":"{algorithm}","typ":"JWT"}}"#),
     };
-    let mut segment = Vec::with_capacity(base64url::encoded_len(json.len()));
-    base64url::append(json.as_bytes(), &mut segment);
-    segment
+    base64url::encode(json.as_bytes())
 }
 
 /// What a header of another shape than ours says. `jku`, `jwk`, `x5u` and `x5c` are skipped like any unknown

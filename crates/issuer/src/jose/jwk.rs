@@ -6,9 +6,10 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use zeroize::Zeroizing;
 
 use super::{
-    Algorithm, KeyError, KeySet, SigningKey, base64url,
+    Algorithm, KeyError, KeySet, SigningKey,
     members::{Others, Text, once},
 };
+use crate::base64url;
 
 pub(super) fn read_key(json: &str) -> Result<SigningKey, KeyError> {
     let jwk: Jwk<'_> = serde_json::from_str(json).map_err(|_| KeyError::Malformed)?;

@@ -33,7 +33,6 @@
 
 mod algorithm;
 mod as_written;
-mod base64url;
 mod buffer;
 mod claims;
 mod claims_set;

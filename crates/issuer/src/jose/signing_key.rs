@@ -5,8 +5,8 @@ use std::fmt;
 use ring::hmac;
 use zeroize::Zeroizing;
 
-use super::{Algorithm, KeyError, VerifyError, base64url, claims::ClaimsJson, header, jwk};
-use crate::KeyFingerprint;
+use super::{Algorithm, KeyError, VerifyError, claims::ClaimsJson, header, jwk};
+use crate::{KeyFingerprint, base64url};
 
 /// One secret with one algorithm and perhaps a `kid`.
 ///
@@ -29,7 +29,7 @@ pub struct SigningKey {
     secret: Zeroizing<Vec<u8>>,
     mac: hmac::Key,
     /// The header segment and its dot, which open every token of this key.
-    prefix: Vec<u8>,
+    prefix: String,
     fingerprint: KeyFingerprint,
 }
 
@@ -107,7 +107,7 @@ impl SigningKey {
     fn assemble(algorithm: Algorithm, kid: Option<Box<str>>, secret: Zeroizing<Vec<u8>>) -> Self {
         let mac = hmac::Key::new(algorithm.hmac(), &secret);
         let mut prefix = header::encode(algorithm, kid.as_deref());
-        prefix.push(b'.');
+        prefix.push('.');
         let fingerprint = fingerprint(&mac, algorithm, kid.as_deref());
         Self {
             algorithm,
@@ -143,11 +143,14 @@ impl SigningKey {
         let len = claims.as_bytes().len();
         let padded = claims.padded(base64url::VECTOR_BYTES);
         let mut token = Vec::with_capacity(self.token_len(padded.len()));
-        token.extend_from_slice(&self.prefix);
+        token.extend_from_slice(self.prefix.as_bytes());
         base64url::append_padded(padded, len, &mut token);
         let tag = hmac::sign(&self.mac, &token);
         token.push(b'.');
-        base64url::append(tag.as_ref(), &mut token);
+        match tag.as_ref().as_array() {
+            Some(tag) => token.extend_from_slice(&base64url::fixed::encode::<32, 43, 6>(tag)),
+            None => base64url::append(tag.as_ref(), &mut token),
+        }
         // All of it is ASCII; the other arm is there because this crate has no `unsafe` and no panics.
         String::from_utf8(token)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
@@ -163,7 +166,7 @@ impl SigningKey {
 
     /// Whether a header segment is, byte for byte, the one this key writes.
     pub(super) fn writes_header(&self, segment: &str) -> bool {
-        self.prefix.strip_suffix(b".") == Some(segment.as_bytes())
+        self.prefix.strip_suffix('.') == Some(segment)
     }
 
     /// Compares in constant time. A tag of another length than the algorithm's is no tag: nothing is truncated
@@ -175,7 +178,11 @@ impl SigningKey {
         }
         let mut tag = [0; 64];
         let tag = tag.get_mut(..tag_len).unwrap_or_default();
-        base64url::decode(signature, tag).ok_or(VerifyError::Malformed)?;
+        if let (Some(tag), Some(signature)) = (tag.as_mut_array(), signature.as_bytes().as_array()) {
+            *tag = base64url::fixed::decode::<43, 32, 6>(signature).ok_or(VerifyError::Malformed)?;
+        } else {
+            base64url::decode(signature, tag).ok_or(VerifyError::Malformed)?;
+        }
         hmac::verify(&self.mac, signing_input.as_bytes(), tag).map_err(|_| VerifyError::Signature)
     }
 }

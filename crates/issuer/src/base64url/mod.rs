@@ -1,5 +1,7 @@
 //! base64url without padding (RFC 7515 section 2), where one value has one text.
 
+pub(crate) mod fixed;
+
 use std::sync::LazyLock;
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
@@ -17,28 +19,33 @@ static ENGINE: LazyLock<Best> = LazyLock::new(|| {
 });
 
 /// Characters that this many bytes take.
-pub(super) const fn encoded_len(bytes: usize) -> usize {
-    bytes / 3 * 4 + (bytes % 3 * 4).div_ceil(3)
+pub(crate) const fn encoded_len(bytes: usize) -> usize {
+    (bytes * 4).div_ceil(3)
 }
 
 /// Bytes that this many characters hold, if they are base64url at all.
-pub(super) const fn decoded_len(characters: usize) -> usize {
+pub(crate) const fn decoded_len(characters: usize) -> usize {
     characters / 4 * 3 + characters % 4 * 3 / 4
 }
 
+/// The text of `bytes`.
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    ENGINE.encode(bytes)
+}
+
 /// Writes the text of `bytes` behind what `output` holds.
-pub(super) fn append(bytes: &[u8], output: &mut Vec<u8>) {
+pub(crate) fn append(bytes: &[u8], output: &mut Vec<u8>) {
     append_padded(bytes, bytes.len(), output);
 }
 
 /// The engine takes its vector instructions to nothing shorter than this.
-pub(super) const VECTOR_BYTES: usize = 128;
+pub(crate) const VECTOR_BYTES: usize = 128;
 
 /// Writes the text of the first `len` of `padded` bytes; zeros follow them.
 ///
 /// Zeros up to [`VECTOR_BYTES`] make claims twice as fast to encode. They leave no trace: the bits that end a text are
 /// zero bits (RFC 4648 section 3.5), and what comes after is cut off.
-pub(super) fn append_padded(padded: &[u8], len: usize, output: &mut Vec<u8>) {
+pub(crate) fn append_padded(padded: &[u8], len: usize, output: &mut Vec<u8>) {
     let start = output.len();
     output.resize(start + encoded_len(padded.len()), 0);
     if let Some(room) = output.get_mut(start..) {
@@ -50,7 +57,7 @@ pub(super) fn append_padded(padded: &[u8], len: usize, output: &mut Vec<u8>) {
 
 /// Writes the bytes of `text` to the start of `output`, which must hold [`decoded_len`] of them, and counts them.
 /// `None` where the text is not the one text of any value.
-pub(super) fn decode(text: &str, output: &mut [u8]) -> Option<usize> {
+pub(crate) fn decode(text: &str, output: &mut [u8]) -> Option<usize> {
     ENGINE.decode_slice(text, output).ok()
 }
 
