@@ -1,11 +1,11 @@
 //! Claims in, token out, and back (RFC 7519 sections 7.1 and 7.2).
 
 use super::{
-    Claims, Expected, KeySet, MAX_TOKEN_BYTES, SignError, SigningKey, Token, UnverifiedToken, Verified,
-    VerifyError, as_written,
+    Claims, Expected, KeySet, MAX_TOKEN_BYTES, SignError, SigningKey, Token, Verified, VerifyError,
+    as_written,
     claims::ClaimsJson,
     claims_set::ClaimsSet,
-    jws::{Payload, TokenType},
+    jws::{Payload, TokenType, authenticate},
 };
 use crate::{KeyFingerprint, Timestamp};
 
@@ -60,7 +60,7 @@ impl KeySet {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn verify(&self, token: &str, expected: &Expected, now: Timestamp) -> Result<Verified, VerifyError> {
-        let authentic = UnverifiedToken::parse(token)?.authenticate(self)?;
+        let authentic = authenticate(self, token)?;
         if authentic.typ != TokenType::Jwt {
             return Err(VerifyError::Type);
         }

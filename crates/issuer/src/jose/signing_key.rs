@@ -156,6 +156,12 @@ impl SigningKey {
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }
 
+    /// The text of the tag of a text.
+    #[cfg(test)]
+    pub(super) fn sign_text(&self, text: &str) -> String {
+        base64url::encode(hmac::sign(&self.mac, text.as_bytes()).as_ref())
+    }
+
     /// Characters of a token with this many bytes of payload.
     pub(super) fn token_len(&self, payload_len: usize) -> usize {
         self.prefix.len()
@@ -167,6 +173,15 @@ impl SigningKey {
     /// Whether a header segment is, byte for byte, the one this key writes.
     pub(super) fn writes_header(&self, segment: &str) -> bool {
         self.prefix.strip_suffix('.') == Some(segment)
+    }
+
+    /// The payload, the signature and what it is over, of a token that begins and ends as those of this key do.
+    pub(super) fn split<'t>(&self, token: &'t str) -> Option<[&'t str; 3]> {
+        let signature_len = base64url::encoded_len(self.algorithm.tag_len());
+        let (signed, signature) = token.split_at_checked(token.len().checked_sub(signature_len)?)?;
+        let signing_input = signed.strip_suffix('.')?;
+        let payload = signing_input.strip_prefix(&*self.prefix)?;
+        Some([payload, signature, signing_input])
     }
 
     /// Compares in constant time. A tag of another length than the algorithm's is no tag: nothing is truncated
