@@ -67,6 +67,15 @@ impl Claims<'_> {
         json.push(&self.token_id.encode());
         json.push(br#""}"#);
     }
+
+    /// Bytes at the start of the JSON that are the same for every token of this issuer, at the least: up to the subject.
+    pub(super) fn shared_len(&self) -> usize {
+        match self.issuer {
+            // As long as it is written, or longer where something in it is escaped.
+            Some(issuer) => r#"{"iss":"","sub":""#.len() + issuer.len(),
+            None => r#"{"sub":""#.len(),
+        }
+    }
 }
 
 /// Escapes what RFC 8259 section 7 says must be, and nothing else. Written here and not left to a library, because
@@ -167,6 +176,30 @@ mod tests {
                 expected["aud"] = audience.as_str().into();
             }
             prop_assert_eq!(serde_json::from_slice::<serde_json::Value>(json.as_bytes()).unwrap(), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_said_to_be_shared_is_decided_by_the_issuer_alone(
+            issuer: Option<String>,
+            subjects: [String; 2],
+            dates in [0..=1_i64, 0..=1_i64],
+        ) {
+            let [one, other] = [0, 1].map(|index: usize| Claims {
+                issuer: issuer.as_deref(),
+                subject: &subjects[index],
+                audience: None,
+                issued_at: Timestamp::from_unix(dates[index]).unwrap(),
+                expires_at: Timestamp::MAX,
+                token_id: TokenId::from_bytes([9; 16]),
+            });
+            let [one_json, other_json] = [one, other].map(|claims| {
+                let mut json = ClaimsJson::new();
+                claims.write_json(&mut json);
+                json.as_bytes()[..claims.shared_len()].to_vec()
+            });
+            prop_assert_eq!(one_json, other_json);
         }
     }
 

@@ -82,5 +82,5 @@ fn sign(key: &SigningKey, claims: &Claims<'_>) -> Result<Token, SignError> {
     if key.token_len(json.as_bytes().len()) > MAX_TOKEN_BYTES {
         return Err(SignError::Oversized);
     }
-    Ok(Token::new(key.sign(&json)))
+    Ok(Token::new(key.sign(&json, claims.shared_len())))
 }

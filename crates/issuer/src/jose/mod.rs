@@ -31,6 +31,7 @@
 //! What it does not do: encryption (JWE), JSON serialization, detached payloads, keys fetched from anywhere, reading
 //! claims without verifying them, telling whether a token was revoked (the store knows).
 
+mod absorbed;
 mod algorithm;
 mod as_written;
 mod buffer;
