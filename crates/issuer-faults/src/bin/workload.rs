@@ -1,21 +1,13 @@
 //! What is recorded, cut short and made to fail: a store at work, in a process of its own.
 //!
-//! `workload sqlite|sled PATH SEED STEPS` opens the store, works through the steps, prints a line for each that is
-//! acknowledged, and closes the store. A step that fails is printed and passed over.
+//! `workload sqlite|sled PATH SEED STEPS [START]` opens the store, puts it through the load of this seed, whose lines it
+//! prints, and closes it. The load's clock begins at START, in seconds from that of an empty store.
 
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "what it prints is its result"
-)]
+#![allow(clippy::print_stderr, reason = "what it prints is its result")]
 
-use std::{
-    io::{self, Write},
-    path::Path,
-    process::ExitCode,
-};
+use std::{io, path::Path, process::ExitCode};
 
-use issuer_conformance::fixture::{creating, issued};
+use issuer_conformance::{crash::Load, fixture::at};
 use issuer_sled::SledStore;
 use issuer_sqlite::SqliteStore;
 use issuer_store::{Store, StoreError};
@@ -32,13 +24,19 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[String]) -> Result<(), String> {
-    let [kind, path, seed, steps] = arguments else {
-        return Err("usage: workload sqlite|sled PATH SEED STEPS".to_owned());
+    let (kind, path, seed, steps, start) = match arguments {
+        [kind, path, seed, steps] => (kind, path, number(seed)?, number(steps)?, 0),
+        [kind, path, seed, steps, start] => (kind, path, number(seed)?, number(steps)?, number(start)?),
+        _ => return Err("usage: workload sqlite|sled PATH SEED STEPS [START]".to_owned()),
     };
-    let number = |text: &String| text.parse::<u64>().map_err(|error| format!("{text}: {error}"));
-    let (seed, steps) = (number(seed)?, number(steps)?);
     let store = open(kind, Path::new(path))?.map_err(|error| format!("refused to open: {error}"))?;
-    work(&*store, seed, steps, &mut io::stdout()).map_err(|error| error.to_string())
+    let start = at(i64::try_from(start).map_err(|error| error.to_string())?);
+    let load = Load::new(seed).starting_at(start).steps(steps);
+    load.run(&*store, io::stdout()).map_err(|error| error.to_string())
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|error| format!("{text}: {error}"))
 }
 
 fn open(kind: &str, path: &Path) -> Result<Result<Box<dyn Store>, StoreError>, String> {
@@ -47,16 +45,4 @@ fn open(kind: &str, path: &Path) -> Result<Result<Box<dyn Store>, StoreError>, S
         "sled" => Ok(SledStore::open(path).map(|store| Box::new(store) as Box<dyn Store>)),
         other => Err(format!("there is no store of the kind {other}")),
     }
-}
-
-fn work(store: &dyn Store, seed: u64, steps: u64, out: &mut dyn Write) -> io::Result<()> {
-    for number in 0..steps {
-        let name = format!("user {seed}.{number}");
-        match store.apply(&[creating(&name, number).token(issued(&name)).into()]) {
-            Ok(outcomes) => writeln!(out, "{name}: {outcomes:?}")?,
-            Err(error) => writeln!(out, "{name}: {error} ({:?})", error.effect())?,
-        }
-        out.flush()?;
-    }
-    Ok(())
 }
