@@ -6,7 +6,7 @@
 //!
 //! | at | what |
 //! | --- | --- |
-//! | 0 | the text `issuer-sled 1`, in which 1 is the version of the format, a line feed, zeros up to 512 |
+//! | 0 | the text `issuer-sled 1`, in which 1 is the version of the format, a line feed; until the store is made, `unfinished` and another; zeros up to 512 |
 //! | 512 | a witness |
 //! | 1,024 | another |
 //!
@@ -14,6 +14,9 @@
 //! of the SHA-256 of these. The two are written in turn, each within a sector of its own, so that whatever
 //! becomes of a write, one of them can be read. They are not synced: what they say stays true, and is only
 //! less than the whole truth.
+//!
+//! sled cannot open what is left where the power fails while it makes its files. So the file says that they are
+//! unfinished until all of them are synced; as long as it does nothing was ever acknowledged, and they are made anew.
 
 use std::{
     fs::{self, File},
@@ -35,6 +38,7 @@ pub(crate) const VERSION: u32 = 1;
 
 const NAME: &str = "issuer";
 const MAGIC: &str = "issuer-sled ";
+const UNFINISHED: &str = "unfinished";
 const SECTOR_BYTES: usize = 512;
 const WITNESSES_AT: [u64; 2] = [512, 1_024];
 const FILE_BYTES: usize = 3 * SECTOR_BYTES;
@@ -45,6 +49,8 @@ pub(crate) struct FormatFile {
     file: Mutex<File>,
     /// The highest slice that a witness spoke of when the file was opened.
     pub(crate) witnessed: u64,
+    /// Whether the store was not made to its end yet when the file was opened.
+    pub(crate) unfinished: bool,
 }
 
 impl FormatFile {
@@ -72,17 +78,16 @@ impl FormatFile {
         }
         let mut content = Vec::new();
         (&file).take(4_096).read_to_end(&mut content)?;
-        if content.len() < FILE_BYTES && !folder.join("db").try_exists()? {
-            // New, or left behind by somebody who was killed while making it.
-            if !content.is_empty() && !whole_file().starts_with(&content) {
-                return Err(foreign());
-            }
-            content = whole_file();
+        if !folder.join("db").try_exists()? && is_cut_short(&content) {
+            // New, or left behind by somebody who was stopped while making it.
+            content = whole_file(UNFINISHED);
             file.seek(SeekFrom::Start(0))?;
             file.write_all(&content)?;
             file.sync_all()?;
             // Before sled makes anything: a folder with sled's files and without this one is somebody else's.
             sync_folder(folder)?;
+        } else if content.len() < FILE_BYTES {
+            return Err(foreign());
         }
         check_version(&content)?;
         let slices = WITNESSES_AT.map(|at| witness(&content, at));
@@ -92,7 +97,16 @@ impl FormatFile {
         Ok(Self {
             file: Mutex::new(file),
             witnessed,
+            unfinished: says_unfinished(&content),
         })
+    }
+
+    /// Notes that the store is made: from now on, whatever is missing was lost.
+    pub(crate) fn finish(&self) -> Result<()> {
+        let made = whole_file("");
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        write_at(&mut file, 0, made.get(..SECTOR_BYTES).unwrap_or_default())?;
+        Ok(file.sync_all()?)
     }
 
     /// Notes that this slice is synced. Where that fails, less is known at the next opening; nothing is lost.
@@ -117,14 +131,33 @@ fn holds_something(folder: &Path) -> Result<bool> {
     Ok(fs::read_dir(folder)?.next().transpose()?.is_some())
 }
 
-fn whole_file() -> Vec<u8> {
+fn whole_file(state: &str) -> Vec<u8> {
     let mut content = format!("{MAGIC}{VERSION}\n").into_bytes();
+    if !state.is_empty() {
+        content.extend(format!("{state}\n").as_bytes());
+    }
     content.resize(SECTOR_BYTES, 0);
     content.extend(encode_witness(0));
     content.resize(2 * SECTOR_BYTES, 0);
     content.extend(encode_witness(0));
     content.resize(FILE_BYTES, 0);
     content
+}
+
+/// Whether this is what may be left of a file that was being made: it ends too early, or some of its sectors are empty.
+fn is_cut_short(content: &[u8]) -> bool {
+    let whole = whole_file(UNFINISHED);
+    let of_a_new_file =
+        |(found, made): (&[u8], &[u8])| made.starts_with(found) || found.iter().all(|byte| *byte == 0);
+    content.len() <= whole.len()
+        && content
+            .chunks(SECTOR_BYTES)
+            .zip(whole.chunks(SECTOR_BYTES))
+            .all(of_a_new_file)
+}
+
+fn says_unfinished(content: &[u8]) -> bool {
+    content.split(|byte| *byte == b'\n').nth(1) == Some(UNFINISHED.as_bytes())
 }
 
 fn check_version(content: &[u8]) -> Result<()> {

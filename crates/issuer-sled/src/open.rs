@@ -14,6 +14,7 @@ use crate::{
     state::State,
     store::SledStore,
     table::{STATE, Table},
+    unfinished,
     view::Chain,
     worker::Worker,
     writer::Writer,
@@ -94,7 +95,9 @@ fn absolute(folder: &Path) -> Result<PathBuf> {
 fn open(folder: &Path, options: &SledOptions) -> Result<SledStore> {
     create_if_absent(folder)?;
     let format = FormatFile::lock(folder)?;
-    if format.witnessed > 0 && !folder.join("db").try_exists()? {
+    if format.unfinished {
+        unfinished::remove_store(folder)?;
+    } else if !folder.join("db").try_exists()? {
         return Err(Fault::damaged("its database file is gone"));
     }
     let (worker, database) = Worker::start({
@@ -108,7 +111,12 @@ fn open(folder: &Path, options: &SledOptions) -> Result<SledStore> {
         format,
         folder: folder.to_owned(),
     };
-    contained(|| check(&store, options.check))?;
+    if store.format.unfinished {
+        contained(|| initialize(&store))?;
+        store.format.finish()?;
+    } else {
+        contained(|| check(&store, options.check))?;
+    }
     Ok(store)
 }
 
@@ -141,11 +149,7 @@ fn check(store: &SledStore, check: Check) -> Result<()> {
     let database = &store.database;
     let witnessed = store.format.witnessed;
     let Some(state) = database.state()? else {
-        let found = database.add_up()?;
-        if witnessed > 0 || found != State::default() {
-            return Err(Fault::damaged("it does not say how much it should hold"));
-        }
-        return initialize(store);
+        return Err(Fault::damaged("it does not say how much it should hold"));
     };
     if state.slice < witnessed {
         let missing = witnessed - state.slice;

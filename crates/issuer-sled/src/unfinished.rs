@@ -1,4 +1,4 @@
-//! What sled leaves in the folder where it is killed while it writes.
+//! What sled leaves in the folder where it is stopped while it writes.
 
 use std::{ffi::OsStr, fs, path::Path};
 
@@ -22,4 +22,18 @@ pub(crate) fn remove_snapshot(folder: &Path) -> Result<()> {
 fn is_unfinished(name: &OsStr) -> bool {
     name.to_str()
         .is_some_and(|name| name.starts_with("snap.") && name.ends_with(".generating"))
+}
+
+/// Deletes what sled made of a store that was never opened to its end: some of it may be there without the rest.
+pub(crate) fn remove_store(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name == "blobs" {
+            fs::remove_dir_all(entry.path())?;
+        } else if name == "db" || name == "conf" || name.to_string_lossy().starts_with("snap.") {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }

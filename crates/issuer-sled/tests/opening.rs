@@ -317,7 +317,7 @@ fn an_empty_folder_and_one_whose_making_was_cut_short_are_new_stores() {
     let folder = tempfile::tempdir().unwrap();
     let complete = folder.path().join("complete");
     drop(SledStore::open(&complete).unwrap());
-    let format = fs::read(complete.join("issuer")).unwrap();
+    let format = unfinished(&complete);
     for length in [None, Some(0), Some(5), Some(600)] {
         let path = folder.path().join(format!("{length:?}"));
         fs::create_dir(&path).unwrap();
@@ -331,6 +331,63 @@ fn an_empty_folder_and_one_whose_making_was_cut_short_are_new_stores() {
                 .is_some()
         );
     }
+}
+
+/// What the file of our own holds before a store is made to its end.
+fn unfinished(complete: &Path) -> Vec<u8> {
+    let mut content = fs::read(complete.join("issuer")).unwrap();
+    let mark = b"unfinished\n";
+    content[14..14 + mark.len()].copy_from_slice(mark);
+    content
+}
+
+#[test]
+fn a_store_whose_making_was_cut_short_anywhere_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let complete = folder.path().join("complete");
+    drop(SledStore::open(&complete).unwrap());
+    let conf = fs::read(complete.join("conf")).unwrap();
+    let unfinished = unfinished(&complete);
+    let leftovers: [&[(&str, &[u8])]; 5] = [
+        &[],
+        &[("conf", b"")],
+        &[("conf", &conf), ("db", b"")],
+        &[("conf", &[0; 63]), ("db", &[7; 600])],
+        &[("db", &[7; 600]), ("snap.0000000000000001", b"x")],
+    ];
+    for (number, files) in leftovers.into_iter().enumerate() {
+        let path = folder.path().join(number.to_string());
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("issuer"), &unfinished).unwrap();
+        for (name, content) in files {
+            fs::write(path.join(name), content).unwrap();
+        }
+        drop(filled(&path));
+        let store = SledStore::open(&path).unwrap();
+        assert!(snapshot(&store, "user001").user.is_some(), "{files:?}");
+    }
+    // The sectors of the file of our own are there one by one.
+    for sectors in [[true, false, false], [false, true, true], [false; 3]] {
+        let path = folder.path().join(format!("{sectors:?}"));
+        fs::create_dir(&path).unwrap();
+        let chunks = unfinished.chunks(512).zip(sectors);
+        let content: Vec<u8> = chunks
+            .flat_map(|(sector, there)| if there { sector.to_vec() } else { vec![0; 512] })
+            .collect();
+        fs::write(path.join("issuer"), content).unwrap();
+        drop(filled(&path));
+    }
+}
+
+#[test]
+fn a_store_that_was_made_and_lost_its_database_is_damaged_even_if_nothing_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sled");
+    drop(SledStore::open(&path).unwrap());
+    fs::remove_file(path.join("db")).unwrap();
+    assert_eq!(refused(&path).kind(), StoreErrorKind::Damaged);
+    fs::write(path.join("db"), b"").unwrap();
+    assert_eq!(refused(&path).kind(), StoreErrorKind::Damaged);
 }
 
 #[cfg(unix)]
