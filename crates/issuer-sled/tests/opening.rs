@@ -337,7 +337,7 @@ fn an_empty_folder_and_one_whose_making_was_cut_short_are_new_stores() {
 fn unfinished(complete: &Path) -> Vec<u8> {
     let mut content = fs::read(complete.join("issuer")).unwrap();
     let mark = b"unfinished\n";
-    content[14..14 + mark.len()].copy_from_slice(mark);
+    content.splice(14..14 + mark.len(), *mark);
     content
 }
 

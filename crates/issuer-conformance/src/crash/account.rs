@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     io::{self, BufRead, BufReader, Read},
+    sync::Arc,
 };
 
 use issuer::{
@@ -21,10 +22,11 @@ use super::{
 };
 use crate::fixture::at;
 
-/// Everything that a [`Load`](super::Load) was told, over as many runs as there were on one store.
-#[derive(Debug)]
+/// Everything that a [`Load`](super::Load) was told, over as many runs as there were on one store. A clone of it is
+/// held to what became of a copy of that store.
+#[derive(Clone, Debug)]
 pub struct Account {
-    tenant: Tenant,
+    tenant: Arc<Tenant>,
     users: BTreeMap<UserId, Ledger>,
     now: Timestamp,
     purged: Timestamp,
@@ -68,7 +70,7 @@ impl std::ops::Add for Figures {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Ledger {
     known: Known,
     open: Option<Write>,
@@ -80,7 +82,7 @@ impl Account {
     /// That of an empty store.
     pub fn new() -> Self {
         Self {
-            tenant: Tenant::new(),
+            tenant: Arc::new(Tenant::new()),
             users: BTreeMap::new(),
             now: at(0),
             purged: Timestamp::MIN,
