@@ -182,6 +182,8 @@ impl Database {
         if let Some(disk) = &mut *self.before_sync.lock().unwrap_or_else(PoisonError::into_inner) {
             disk()?;
         }
+        // Before the log speaks of them, wherever sled has not written it yet by itself.
+        self.sync_new_blobs()?;
         self.db.flush()?;
         self.sync_new_blobs()?;
         self.file.sync_data()?;

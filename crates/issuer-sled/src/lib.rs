@@ -20,8 +20,9 @@
 //! # What `Applied` promises
 //! When [`apply`](issuer_store::Store::apply) returns [`Applied`](issuer_store::Outcome::Applied), the rows are in
 //! sled's log and the log is synced: they outlive the process (`tests/kills.rs` kills one over and over), the
-//! system, and a power cut but for the cases below. sled 0.34.7 itself never syncs for its `flush`: it calls
-//! `sync_file_range`, of which the manual says that it writes out neither the file's length nor the disk's own cache.
+//! system, and a power cut (`issuer-faults` plays some at moments all over a trace), but for the cases below. sled 0.34.7
+//! itself never syncs for its `flush`: it calls `sync_file_range`, of which the manual says that it writes out neither
+//! the file's length nor the disk's own cache.
 //! So a slice of commits is one transaction of sled's over all trees, one `flush`, and one `fdatasync` of the database
 //! file (`every_slice_is_synced_once` counts them). A transaction is recovered whole or not at all, for its log begins
 //! with a manifest that says where it ends. Readers see the slice once it is synced and not before, although sled shows
@@ -46,10 +47,12 @@
 //!   their old place again; it syncs only afterwards, and no setting of it makes that otherwise. Where the power fails
 //!   between the two, acknowledged rows can be lost. sled does not use a place again before two more segments were
 //!   written, so that it takes more than 4 MiB of moved pages within a tenth of a second in which no slice is
-//!   synced. The next opening says `Damaged`. No test here shows it, for none here cuts the power.
+//!   synced. The next opening says `Damaged`. The power cuts that `issuer-faults` plays never met it.
 //! - **Users whose tokens fill more than half a megabyte**, which takes a hundred tokens with a hundred different
-//!   audiences of 5 KiB. sled keeps such a page in a file of its own. We sync it, but a power cut before that can leave a
-//!   transaction in the log and its file empty, and the next opening says `Damaged` although nothing acknowledged is lost.
+//!   audiences of 5 KiB. sled keeps such a page in a file of its own. We sync it before we have sled write its log; but
+//!   five times a second sled writes it by itself, and a power cut between the two can leave a transaction in the log and
+//!   its file empty. The next opening says `Damaged` although nothing acknowledged is lost (shown by
+//!   `a_page_that_is_a_file_of_its_own_is_there_or_the_store_is_refused_as_damaged` in `issuer-faults`).
 //! - **A failed sync and then a power cut.** Some systems take a page for written once they have said that it could not be.
 //!   What the next opening finds and shows may then be in memory alone (SQLite writes over the failed commit; sled's log
 //!   cannot be written over).
