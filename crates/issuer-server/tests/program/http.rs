@@ -174,6 +174,14 @@ impl Connection {
         let _ = self.stream.write_all(bytes);
     }
 
+    /// Whether an answer has begun to come, without waiting for it.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.stream.set_nonblocking(true).unwrap();
+        let begun = matches!(self.stream.peek(&mut [0]), Ok(1));
+        self.stream.set_nonblocking(false).unwrap();
+        begun
+    }
+
     /// Says that nothing more comes.
     pub(crate) fn finish(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Write);
