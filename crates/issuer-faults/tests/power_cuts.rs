@@ -1,6 +1,5 @@
 //! Whatever a power cut leaves: everything that was acknowledged is there, nothing is torn, nothing revoked lives.
 
-#![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,6 +13,10 @@
 mod cuts;
 #[path = "power_cuts/kind.rs"]
 mod kind;
+#[path = "power_cuts/large.rs"]
+mod large;
+#[path = "power_cuts/owed.rs"]
+mod owed;
 #[path = "power_cuts/record.rs"]
 mod record;
 
@@ -43,13 +46,7 @@ const CUTS: usize = 180;
 fn recorded(kind: StoreKind) -> Option<&'static Recorded> {
     static SQLITE: OnceLock<Recorded> = OnceLock::new();
     static SLED: OnceLock<Recorded> = OnceLock::new();
-    let installed = Command::new("strace").arg("-V").output();
-    if !installed.is_ok_and(|output| output.status.success()) {
-        assert!(
-            env::var_os("ISSUER_REQUIRE_STRACE").is_none(),
-            "strace is not installed"
-        );
-        println!("skipped: strace is not installed");
+    if !can_record() {
         return None;
     }
     let once = match kind {
@@ -66,6 +63,19 @@ fn recorded(kind: StoreKind) -> Option<&'static Recorded> {
         );
         recorded
     }))
+}
+
+fn can_record() -> bool {
+    let installed = Command::new("strace").arg("-V").output();
+    if !installed.is_ok_and(|output| output.status.success()) {
+        assert!(
+            env::var_os("ISSUER_REQUIRE_STRACE").is_none(),
+            "strace is not installed"
+        );
+        println!("skipped: strace is not installed");
+        return false;
+    }
+    true
 }
 
 fn wanted() -> usize {
@@ -199,4 +209,25 @@ fn a_store_that_does_not_sync_its_folder_is_found_out() {
         let tally = cuts(recorded, 24, &Kind::ALL, Syncs::OfFiles);
         assert!(losses(&tally) > 0, "{kind:?}: {tally}");
     }
+}
+
+/// What the documentation of `issuer-sled` says: a transaction may be there without the file of its page.
+#[test]
+fn a_page_that_is_a_file_of_its_own_is_there_or_the_store_is_refused_as_damaged() {
+    if !can_record() {
+        return;
+    }
+    let recorded = Recorded::of_test("work_large_pages");
+    println!("recorded large pages: {recorded}");
+    let tally = cuts(&recorded, wanted() / 3, &Kind::ALL, Syncs::All);
+    assert!(tally.broken.is_empty(), "{tally}");
+    for refused in &tally.refused {
+        assert_eq!(refused.error, Some(StoreErrorKind::Damaged), "{tally}");
+    }
+}
+
+#[test]
+#[ignore = "the work of a child process"]
+fn work_large_pages() {
+    large::work();
 }

@@ -9,7 +9,6 @@ use std::{
 };
 
 use issuer_conformance::{
-    crash::Account,
     fixture::{creating, issued},
     probe::{applied, snapshot},
 };
@@ -21,6 +20,7 @@ use issuer_store::{Store, StoreErrorKind};
 
 use crate::{
     kind::StoreKind,
+    owed::Owed,
     record::{Recorded, in_memory},
 };
 
@@ -76,7 +76,8 @@ pub(crate) fn cut(recorded: &Recorded, plan: Plan) -> Tally {
     let lines: Vec<usize> = (1..=wanted)
         .map(|cut| all[cut * all.len() / wanted - 1])
         .collect();
-    let threads = thread::available_parallelism().map_or(2, usize::from);
+    // sled sleeps for most of an opening and a closing.
+    let threads = 3 * thread::available_parallelism().map_or(2, usize::from);
     thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|number| {
@@ -97,20 +98,19 @@ pub(crate) fn cut(recorded: &Recorded, plan: Plan) -> Tally {
 
 fn cut_at(recorded: &Recorded, plan: Plan, lines: Vec<usize>) -> Tally {
     let mut disk = Disk::new(&recorded.recording, plan.syncs);
-    let mut owed = Owed {
-        account: Account::new(),
-        read: 0,
-    };
+    let mut owed = recorded.owed.clone();
+    let mut read = 0;
     let mut closed = recorded.closed.iter().copied().peekable();
     let mut tally = Tally::default();
     let mut seen = HashSet::new();
     for line in lines {
         while let Some(closed) = closed.next_if(|closed| *closed <= line) {
             disk.play_to(closed);
-            owed.forget_what_was_purged(recorded.kind, &disk);
+            read_on(&mut owed, &mut read, &disk);
+            forget_what_was_purged(&mut owed, recorded.kind, &disk);
         }
         disk.play_to(line);
-        owed.read_on(&disk);
+        read_on(&mut owed, &mut read, &disk);
         tally.cuts += 1;
         for kind in plan.kinds {
             let salt = plan.seed ^ (line as u64).rotate_left(24);
@@ -118,58 +118,48 @@ fn cut_at(recorded: &Recorded, plan: Plan, lines: Vec<usize>) -> Tally {
             if seen.insert((image.fingerprint(), disk.printed().len())) {
                 // A second opening takes as long as the first.
                 let openings = if tally.images % 4 == 0 { 2 } else { 1 };
-                let verdict = check(recorded.kind, &image, &owed.account, openings);
+                let verdict = check(recorded.kind, &image, &owed, openings);
                 tally.images += 1;
-                tally.enter(line, *kind, &owed.account, verdict);
+                tally.enter(line, *kind, &owed, verdict);
             }
         }
     }
     tally
 }
 
-/// What was acknowledged so far.
-struct Owed {
-    account: Account,
-    /// How much of what was printed is read.
-    read: usize,
+fn read_on(owed: &mut Owed, read: &mut usize, disk: &Disk<'_>) {
+    owed.read(&disk.printed()[*read..]);
+    *read = disk.printed().len();
 }
 
-impl Owed {
-    fn read_on(&mut self, disk: &Disk<'_>) {
-        self.account.read(&disk.printed()[self.read..]).unwrap();
-        self.read = disk.printed().len();
-    }
-
-    /// As of a moment at which the store was closed, and nothing was left open.
-    fn forget_what_was_purged(&mut self, kind: StoreKind, disk: &Disk<'_>) {
-        self.read_on(disk);
-        let folder = in_memory();
-        disk.image(Kind::Everything, 0).write_into(folder.path()).unwrap();
-        let store = kind.open(folder.path()).unwrap();
-        self.account.check(&*store).unwrap();
-    }
+/// As of a moment at which the store was closed, and nothing was left open.
+fn forget_what_was_purged(owed: &mut Owed, kind: StoreKind, disk: &Disk<'_>) {
+    let folder = in_memory();
+    disk.image(Kind::Everything, 0).write_into(folder.path()).unwrap();
+    let store = kind.open(folder.path()).unwrap();
+    owed.check(&*store).unwrap();
 }
 
-/// Opens the store that is found there, and holds it to the account.
-fn check(kind: StoreKind, image: &Image, account: &Account, openings: usize) -> Verdict {
+/// Opens the store that is found there, and holds it to what is owed.
+fn check(kind: StoreKind, image: &Image, owed: &Owed, openings: usize) -> Verdict {
     let folder = in_memory();
     image.write_into(folder.path()).unwrap();
     let checked = catch_unwind(AssertUnwindSafe(|| {
-        check_folder(kind, folder.path(), account, openings)
+        check_folder(kind, folder.path(), owed, openings)
     }));
     checked.unwrap_or_else(|_| Verdict::Broken("it panicked".to_owned()))
 }
 
 /// What was found stays there in the next openings, and what is written goes beside it.
-fn check_folder(kind: StoreKind, root: &Path, account: &Account, openings: usize) -> Verdict {
-    let mut account = account.clone();
+fn check_folder(kind: StoreKind, root: &Path, owed: &Owed, openings: usize) -> Verdict {
+    let mut owed = owed.clone();
     let name = "after the cut";
     for time in 0..openings {
         let store = match kind.open(root) {
             Ok(store) => store,
             Err(error) => return Verdict::Refused(error.kind(), error.to_string()),
         };
-        if let Err(breach) = account.check(&*store) {
+        if let Err(breach) = owed.check(&*store) {
             return Verdict::Broken(format!("opening {time}: {breach}"));
         }
         if time == 0 {
@@ -198,7 +188,7 @@ fn read_all(store: &dyn Store) -> Result<(), String> {
 }
 
 impl Tally {
-    fn enter(&mut self, line: usize, kind: Kind, account: &Account, verdict: Verdict) {
+    fn enter(&mut self, line: usize, kind: Kind, owed: &Owed, verdict: Verdict) {
         let of = |error, what| Finding {
             line,
             kind,
@@ -207,7 +197,7 @@ impl Tally {
         };
         match verdict {
             Verdict::Whole => self.whole += 1,
-            Verdict::Refused(error, what) if account.figures().acknowledged == 0 => {
+            Verdict::Refused(error, what) if owed.acknowledged() == 0 => {
                 self.refused_new.push(of(Some(error), what));
             }
             Verdict::Refused(error, what) => self.refused.push(of(Some(error), what)),

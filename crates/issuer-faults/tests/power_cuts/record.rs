@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    fmt,
+    env, fmt,
     fs::{self, File},
     io::BufReader,
     path::{Path, PathBuf},
@@ -16,7 +16,7 @@ use issuer_faults::{
 };
 use tempfile::TempDir;
 
-use crate::kind::StoreKind;
+use crate::{kind::StoreKind, large, owed::Owed};
 
 /// What a store did.
 pub(crate) struct Recorded {
@@ -24,6 +24,8 @@ pub(crate) struct Recorded {
     pub(crate) recording: Recording,
     /// The lines at which it was closed.
     pub(crate) closed: Vec<usize>,
+    /// What it owed at first: nothing.
+    pub(crate) owed: Owed,
     processes: u64,
     /// Where its files are.
     folder: TempDir,
@@ -74,7 +76,35 @@ impl Recorded {
             kind,
             recording,
             closed,
+            owed: Owed::Load(Account::new()),
             processes: runs,
+            folder,
+        }
+    }
+
+    /// Has this program do the work of a test of its own, in a new sled store.
+    pub(crate) fn of_test(work: &str) -> Self {
+        let folder = in_memory();
+        let root = folder.path().join("root");
+        fs::create_dir(&root).unwrap();
+        let root = root.canonicalize().unwrap();
+        let mut recording = Recording::new(&root);
+        let mut command = Command::new("strace");
+        let file = root.with_extension("trace");
+        trace::record(&mut command, &env::current_exe().unwrap(), &file);
+        command.args([work, "--exact", "--ignored", "--nocapture"]);
+        let output = command
+            .env(large::PATH, StoreKind::Sled.path(&root))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        add(&file, &mut recording);
+        Self {
+            kind: StoreKind::Sled,
+            recording,
+            closed: Vec::new(),
+            owed: Owed::LargePages(Vec::new()),
+            processes: 1,
             folder,
         }
     }
@@ -150,11 +180,15 @@ impl Run {
             "{:?} {printed}",
             output.status
         );
-        let calls = trace::parse(BufReader::new(File::open(&file).unwrap())).unwrap();
-        fs::remove_file(&file).unwrap();
-        recording.add(&calls).unwrap();
+        add(&file, recording);
         output.stdout
     }
+}
+
+fn add(trace: &Path, recording: &mut Recording) {
+    let calls = trace::parse(BufReader::new(File::open(trace).unwrap())).unwrap();
+    fs::remove_file(trace).unwrap();
+    recording.add(&calls).unwrap();
 }
 
 /// A folder in memory where there is one, for a sync takes no time there.
