@@ -88,6 +88,8 @@ impl Process<'_> {
             "unlinkat" => self.remove(call, 1),
             "rename" => self.rename(call, 0, 1),
             "renameat" | "renameat2" => self.rename(call, 1, 3),
+            "link" => self.link(call, 0, 1),
+            "linkat" => self.link(call, 1, 3),
             "mkdir" => self.make_folder(call, 0),
             "mkdirat" => self.make_folder(call, 1),
             _ => self.refuse(call),
@@ -280,6 +282,17 @@ impl Process<'_> {
         }
     }
 
+    fn link(&mut self, call: &Call, from: usize, to: usize) -> Result<(), String> {
+        let (Some(from), Some(to)) = (self.below_argument(call, from)?, self.below_argument(call, to)?)
+        else {
+            return self.refuse(call);
+        };
+        match self.recording.names.get(&from).copied() {
+            Some(node @ Node::File(_)) => self.enter(call, vec![(to, Some(node))]),
+            _ => self.refuse(call),
+        }
+    }
+
     fn make_folder(&mut self, call: &Call, index: usize) -> Result<(), String> {
         match self.below_argument(call, index)? {
             Some(path) => self.enter(call, vec![(path, Some(Node::Folder))]),
@@ -399,7 +412,7 @@ mod tests {
             "1 copy_file_range(9</else>, NULL, 3</r/f>, NULL, 5, 0) = 5",
             "1 io_uring_setup(8, {}) = 5",
             r#"1 write(5</r/f>, "a", 1) = 1"#,
-            r#"1 link("/r/f", "/r/g") = 0"#,
+            r#"1 symlink("/r/f", "/r/g") = 0"#,
             "1 fallocate(3</r/f>, 0, 0, 4096) = 0",
         ] {
             assert!(recorded(&format!("{open}\n{call}")).is_err(), "{call}");

@@ -81,6 +81,7 @@ impl Database {
     pub(crate) fn open(folder: &Path, cache_bytes: u64) -> Result<Self> {
         wait_for_lock(&folder.join("db"), LOCK_WAIT)?;
         unfinished::remove_snapshot(folder)?;
+        unfinished::keep_snapshot(folder)?;
         let db = contained(|| {
             let config = sled::Config::new()
                 .path(folder)
@@ -107,6 +108,7 @@ impl Database {
                 before_sync: Mutex::default(),
             };
             database.sync_everything()?;
+            unfinished::forget_kept_snapshots(folder)?;
             Ok(database)
         })
     }

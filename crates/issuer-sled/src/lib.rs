@@ -42,6 +42,10 @@
 //! writes noise in every file: what opens is what was there. sled panics at some of it, which is contained, and printed
 //! by the program's panic hook.
 //!
+//! sled replaces its snapshot at every opening and does not sync the folder, so that a power cut may leave neither the old
+//! one nor the new one; without any it finds nothing in a log that has begun again from the start. The old one is kept
+//! under a name of ours until the folder is synced.
+//!
 //! # What it does not promise
 //! - **A power cut while sled cleans its log.** Five times a second sled may move pages to the end of its log and use
 //!   their old place again; it syncs only afterwards, and no setting of it makes that otherwise. Where the power fails

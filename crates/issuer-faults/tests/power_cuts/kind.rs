@@ -40,7 +40,7 @@ impl StoreKind {
     pub(crate) fn steps(self, cuts: usize) -> u64 {
         let cuts = u64::try_from(cuts).unwrap();
         match self {
-            Self::Sled if cuts > 1_000 => 2 * cuts,
+            Self::Sled if cuts > 1_000 => 2 * cuts.max(2_500),
             _ => (cuts / 3).max(60),
         }
     }
