@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     ffi::OsString,
     fs::{self, File},
-    io,
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     thread,
@@ -30,6 +30,9 @@ const SEGMENT_BYTES: usize = 2 << 20;
 
 /// What sled can do with.
 const LEAST_CACHE_BYTES: u64 = 1 << 20;
+
+/// How much of a file is rewritten at a time.
+const REWRITTEN_BYTES: usize = 1 << 20;
 
 /// How long sled may take to give its file up.
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(5);
@@ -98,7 +101,7 @@ impl Database {
             let Ok(trees) = trees.try_into() else {
                 return Err(Fault::damaged("sled does not find its trees"));
             };
-            let database = Self {
+            Ok(Self {
                 trees,
                 db,
                 file: File::open(folder.join("db"))?,
@@ -106,10 +109,7 @@ impl Database {
                 blobs: Mutex::default(),
                 #[cfg(test)]
                 before_sync: Mutex::default(),
-            };
-            database.sync_everything()?;
-            unfinished::forget_kept_snapshots(folder)?;
-            Ok(database)
+            })
         })
     }
 
@@ -192,9 +192,9 @@ impl Database {
         Ok(())
     }
 
-    /// The file that sled locks.
-    pub(crate) fn path(&self) -> PathBuf {
-        self.folder.join("db")
+    /// A handle on the database file that outlives this, and knows of every failure that there was since it was opened.
+    pub(crate) fn handle(&self) -> Result<File> {
+        Ok(self.file.try_clone()?)
     }
 
     /// Wakes who waits for sled in vain: sled does not always tell them that it gave up.
@@ -226,7 +226,7 @@ impl Database {
     }
 
     /// All that the opening wrote, and all that a process left unsynced when it was killed.
-    fn sync_everything(&self) -> Result<()> {
+    pub(crate) fn sync_everything(&self) -> Result<()> {
         self.db.flush()?;
         self.file.sync_all()?;
         for entry in fs::read_dir(&self.folder)? {
@@ -295,6 +295,23 @@ pub(crate) fn wait_for_lock(file: &Path, wait: Duration) -> Result<()> {
                 ));
             }
         }
+    }
+}
+
+/// Writes a file again, byte for byte as it reads, and syncs it.
+pub(crate) fn rewrite(path: &Path) -> Result<()> {
+    let mut file = fs::OpenOptions::new().read(true).write(true).open(path)?;
+    let mut part = vec![0; REWRITTEN_BYTES];
+    let mut at = 0;
+    loop {
+        file.seek(SeekFrom::Start(at))?;
+        let read = file.read(&mut part)?;
+        let Some(part) = part.get(..read).filter(|part| !part.is_empty()) else {
+            return Ok(file.sync_all()?);
+        };
+        file.seek(SeekFrom::Start(at))?;
+        file.write_all(part)?;
+        at += read as u64;
     }
 }
 

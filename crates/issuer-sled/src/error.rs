@@ -132,12 +132,12 @@ fn system_kind(error: &io::Error) -> StoreErrorKind {
 
 fn advice(kind: StoreErrorKind) -> &'static str {
     match kind {
-        StoreErrorKind::Full => "has no space left to grow; free some on its disk, and open it again",
+        StoreErrorKind::Full => "has no space left to grow; free some on its disk",
         StoreErrorKind::Permission => {
             "cannot be read and written; give this process both rights, on the folder and on its files"
         }
         StoreErrorKind::Damaged => "is damaged; restore a backup",
         StoreErrorKind::Invalid => "cannot be asked this",
-        _ => "could not be read or written; check that it is there and its disk is well, and open it again",
+        _ => "could not be read or written; check that it is there and its disk is well",
     }
 }

@@ -2,18 +2,20 @@
 //!
 //! sled writes as soon as it opens a folder, finds nothing wrong with one that has lost its database, and
 //! takes a damaged end of its log for one that was never finished. So a file of our own is read first. It is
-//! called `issuer` and has 1,536 bytes:
+//! called `issuer` and has 2,048 bytes:
 //!
 //! | at | what |
 //! | --- | --- |
 //! | 0 | the text `issuer-sled 1`, in which 1 is the version of the format, a line feed; until the store is made, `unfinished` and another; zeros up to 512 |
 //! | 512 | a witness |
 //! | 1,024 | another |
+//! | 1,536 | the text `closed` while nobody has the folder open and all of it is synced, else zeros |
 //!
 //! A witness is the number of a slice of commits that was synced (8 bytes, big-endian) and the first 8 bytes
 //! of the SHA-256 of these. The two are written in turn, each within a sector of its own, so that whatever
 //! becomes of a write, one of them can be read. They are not synced: what they say stays true, and is only
-//! less than the whole truth.
+//! less than the whole truth. Nor is the last one: what it tells of, writes that the system has lost but still shows, is
+//! over with a power cut. A file that ends before it, of an older version, says that the folder may have been left open.
 //!
 //! sled cannot open what is left where the power fails while it makes its files. So the file says that they are
 //! unfinished until all of them are synced; as long as it does nothing was ever acknowledged, and they are made anew.
@@ -22,7 +24,10 @@ use std::{
     fs::{self, File},
     io::{self, Read, Seek, SeekFrom, Write},
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use issuer::Digest;
@@ -36,28 +41,33 @@ use crate::{
 /// The version of the format that this library reads and writes.
 pub(crate) const VERSION: u32 = 1;
 
-const NAME: &str = "issuer";
+pub(crate) const NAME: &str = "issuer";
 const MAGIC: &str = "issuer-sled ";
 const UNFINISHED: &str = "unfinished";
 const SECTOR_BYTES: usize = 512;
 const WITNESSES_AT: [u64; 2] = [512, 1_024];
+const CLOSED_AT: u64 = 1_536;
+const CLOSED: &[u8; 6] = b"closed";
+/// What a file of any version has at least.
 const FILE_BYTES: usize = 3 * SECTOR_BYTES;
 
 /// The file, locked for as long as it is open.
 #[derive(Debug)]
 pub(crate) struct FormatFile {
     file: Mutex<File>,
-    /// The highest slice that a witness spoke of when the file was opened.
-    pub(crate) witnessed: u64,
-    /// Whether the store was not made to its end yet when the file was opened.
-    pub(crate) unfinished: bool,
+    /// The highest slice that is known to be synced.
+    witnessed: AtomicU64,
+    /// Whoever had the folder open has not closed it, or could not write or sync.
+    left_open: AtomicBool,
+    /// The store was not made to its end yet.
+    unfinished: AtomicBool,
 }
 
 impl FormatFile {
     /// Locks the folder for this store alone, and refuses it if it is not ours: before anything is written.
     pub(crate) fn lock(folder: &Path) -> Result<Self> {
         let path = folder.join(NAME);
-        let new = !path.try_exists()?;
+        let mut new = !path.try_exists()?;
         if new && holds_something(folder)? {
             return Err(foreign());
         }
@@ -86,6 +96,7 @@ impl FormatFile {
             file.sync_all()?;
             // Before sled makes anything: a folder with sled's files and without this one is somebody else's.
             sync_folder(folder)?;
+            new = true;
         } else if content.len() < FILE_BYTES {
             return Err(foreign());
         }
@@ -94,19 +105,83 @@ impl FormatFile {
         let Some(witnessed) = slices.into_iter().flatten().max() else {
             return Err(Fault::damaged("what was written to it is not known any more"));
         };
+        let closed = content
+            .get(FILE_BYTES..)
+            .is_some_and(|rest| rest.starts_with(CLOSED));
+        let left_open = !new && !closed;
+        if left_open {
+            // What it says may be in memory alone: see `rewrite_all`.
+            write_at(&mut file, 0, &content)?;
+            file.sync_all()?;
+        }
+        // Before sled writes anything.
+        write_at(&mut file, CLOSED_AT, &[0; CLOSED.len()])?;
         Ok(Self {
             file: Mutex::new(file),
-            witnessed,
-            unfinished: says_unfinished(&content),
+            witnessed: witnessed.into(),
+            left_open: left_open.into(),
+            unfinished: says_unfinished(&content).into(),
         })
+    }
+
+    /// Refuses where another folder, or none, is in the place of the one that was locked.
+    pub(crate) fn still_in(&self, folder: &Path) -> Result<()> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+
+            let ours = self.lock_file().metadata()?;
+            match fs::metadata(folder.join(NAME)) {
+                Ok(found) if (found.dev(), found.ino()) == (ours.dev(), ours.ino()) => {}
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {
+                    return Err(Fault::refused(
+                        StoreErrorKind::Io,
+                        "was moved, deleted or replaced while it was open; put it back, or start this program again",
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The highest slice that is known to be synced.
+    pub(crate) fn witnessed(&self) -> u64 {
+        self.witnessed.load(Ordering::SeqCst)
+    }
+
+    /// Whether what the files show may not be what the disk has.
+    pub(crate) fn was_left_open(&self) -> bool {
+        self.left_open.load(Ordering::SeqCst)
+    }
+
+    /// Whether the store was not made to its end yet.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.unfinished.load(Ordering::SeqCst)
     }
 
     /// Notes that the store is made: from now on, whatever is missing was lost.
     pub(crate) fn finish(&self) -> Result<()> {
         let made = whole_file("");
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = self.lock_file();
         write_at(&mut file, 0, made.get(..SECTOR_BYTES).unwrap_or_default())?;
-        Ok(file.sync_all()?)
+        file.sync_all()?;
+        self.unfinished.store(false, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Something could not be written or synced.
+    pub(crate) fn suspect(&self) {
+        self.left_open.store(true, Ordering::SeqCst);
+    }
+
+    /// Notes that all is synced, and nobody has the folder open any more. Where that fails, the next opening takes longer.
+    pub(crate) fn mark_closed(&self) {
+        let _ = write_at(&mut self.lock_file(), CLOSED_AT, CLOSED);
+    }
+
+    fn lock_file(&self) -> MutexGuard<'_, File> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes that this slice is synced. Where that fails, less is known at the next opening; nothing is lost.
@@ -116,8 +191,8 @@ impl FormatFile {
         } else {
             WITNESSES_AT[1]
         };
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = write_at(&mut file, at, &encode_witness(slice));
+        self.witnessed.fetch_max(slice, Ordering::SeqCst);
+        let _ = write_at(&mut self.lock_file(), at, &encode_witness(slice));
     }
 }
 
@@ -140,7 +215,7 @@ fn whole_file(state: &str) -> Vec<u8> {
     content.extend(encode_witness(0));
     content.resize(2 * SECTOR_BYTES, 0);
     content.extend(encode_witness(0));
-    content.resize(FILE_BYTES, 0);
+    content.resize(4 * SECTOR_BYTES, 0);
     content
 }
 

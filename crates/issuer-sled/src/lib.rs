@@ -28,11 +28,15 @@
 //! with a manifest that says where it ends. Readers see the slice once it is synced and not before, although sled shows
 //! it at once: they go by what was there before, without waiting (`what_is_not_synced_is_shown_by_no_read_and_no_read_waits_for_it`).
 //!
-//! Where a write or a sync fails, the error says [`Unknown`](issuer_store::Effect::Unknown), and the store is closed: it
-//! refuses every call with [`Closed`](issuer_store::StoreErrorKind::Closed) until the folder is opened again, which
-//! syncs what is found there before it is shown (`after_a_failed_sync_the_store_is_closed_until_it_is_opened_again`,
-//! `a_write_that_the_system_refuses_is_there_whole_or_not_at_all_and_the_store_is_closed`). The same goes for a write that
-//! takes longer than a minute: sled waits for ever for a thread of its own that died.
+//! Where a write or a sync fails, the error says [`Unknown`](issuer_store::Effect::Unknown), and the store refuses every
+//! call with [`Closed`](issuer_store::StoreErrorKind::Closed), which may be tried again: it closes sled and opens the
+//! folder anew by itself, with all that an opening looks at, first at once and then with pauses that double up to ten
+//! seconds. The folder stays locked meanwhile. What it shows afterwards is settled. The same goes for a write that takes
+//! longer than a minute: sled waits for ever for a thread of its own that died.
+//!
+//! A failed sync makes the system take for written what it could not write: it goes on showing it, and the next sync
+//! says that all is well. So after a failure, and where the last process did not close the folder, every file is written
+//! anew, as it reads, and synced, before anything of it is shown. That takes as long as the folder is large.
 //!
 //! # What is found when it is opened
 //! Of a log that is damaged sled takes what comes before the damage, forgets the rest and writes over it. So the
@@ -57,9 +61,6 @@
 //!   five times a second sled writes it by itself, and a power cut between the two can leave a transaction in the log and
 //!   its file empty. The next opening says `Damaged` although nothing acknowledged is lost (shown by
 //!   `a_page_that_is_a_file_of_its_own_is_there_or_the_store_is_refused_as_damaged` in `issuer-faults`).
-//! - **A failed sync and then a power cut.** Some systems take a page for written once they have said that it could not be.
-//!   What the next opening finds and shows may then be in memory alone (SQLite writes over the failed commit; sled's log
-//!   cannot be written over).
 //! - **What is damaged is not kept for inspection**: to find out, sled has to open the folder, and writes in it. Copy the
 //!   folder first. What was refused stays refused (`what_was_refused_as_damaged_stays_refused`).
 //! - **After a power cut the last slices may be missed less exactly**: the file of our own is written, not synced, with
@@ -92,6 +93,7 @@ mod load;
 mod open;
 mod purge;
 mod row;
+mod session;
 mod staged;
 mod state;
 mod store;

@@ -3,19 +3,17 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use issuer_store::{StoreError, StoreErrorKind};
 
 use crate::{
-    database::{Batch, Database, RowChange, sync_folder},
-    error::{Fault, Result, contained},
+    database::sync_folder,
+    error::{Fault, Result},
     format::FormatFile,
-    state::State,
+    session::Opening,
     store::SledStore,
-    table::{STATE, Table},
-    unfinished,
-    view::Chain,
     worker::Worker,
     writer::Writer,
 };
@@ -94,30 +92,19 @@ fn absolute(folder: &Path) -> Result<PathBuf> {
 
 fn open(folder: &Path, options: &SledOptions) -> Result<SledStore> {
     create_if_absent(folder)?;
-    let format = FormatFile::lock(folder)?;
-    if format.unfinished {
-        unfinished::remove_store(folder)?;
-    } else if !folder.join("db").try_exists()? {
-        return Err(Fault::damaged("its database file is gone"));
-    }
-    let (worker, database) = Worker::start({
-        let (folder, cache_bytes) = (folder.to_owned(), options.cache_bytes);
-        move || Database::open(&folder, cache_bytes)
+    let format = Arc::new(FormatFile::lock(folder)?);
+    let (worker, slot) = Worker::start(Opening {
+        folder: folder.to_owned(),
+        cache_bytes: options.cache_bytes,
+        check: options.check,
+        format: Arc::clone(&format),
     })?;
-    let store = SledStore {
-        database,
+    Ok(SledStore {
+        slot,
         writer: Writer::new(worker),
-        chain: Chain::default(),
         format,
         folder: folder.to_owned(),
-    };
-    if store.format.unfinished {
-        contained(|| initialize(&store))?;
-        store.format.finish()?;
-    } else {
-        contained(|| check(&store, options.check))?;
-    }
-    Ok(store)
+    })
 }
 
 /// Makes a folder that only its owner may use.
@@ -142,40 +129,4 @@ fn create_if_absent(folder: &Path) -> Result<()> {
         )),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Whether all that was acknowledged is there. sled itself takes a damaged log for one that ends earlier.
-fn check(store: &SledStore, check: Check) -> Result<()> {
-    let database = &store.database;
-    let witnessed = store.format.witnessed;
-    let Some(state) = database.state()? else {
-        return Err(Fault::damaged("it does not say how much it should hold"));
-    };
-    if state.slice < witnessed {
-        let missing = witnessed - state.slice;
-        return Err(Fault::damaged(format_args!(
-            "the last {missing} writes are not there any more"
-        )));
-    }
-    if check == Check::EveryRow {
-        let found = database.add_up()?;
-        let expected = State { slice: 0, ..state };
-        if found != expected {
-            return Err(Fault::damaged(format_args!(
-                "it should hold {} rows, and holds {} or others",
-                expected.rows, found.rows
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// A new folder has a state before it has anything else.
-fn initialize(store: &SledStore) -> Result<()> {
-    let state = RowChange {
-        before: None,
-        after: Some(State::default().encode().into()),
-    };
-    let batch = Batch::from([((Table::Own, STATE.into()), state)]);
-    store.writer.write_first(&store.database, batch)
 }

@@ -14,15 +14,15 @@ use issuer_store::{Cursor, Export, Lookup, Outcome, Page, Store, StoreError, Tok
 
 use crate::{
     apply, control,
-    database::Database,
     error::{Result, contained},
     export,
     format::FormatFile,
     load,
     open::SledOptions,
     purge,
+    session::Slot,
     staged::Staged,
-    view::{Chain, View},
+    view::View,
     writer::{Failure, Writer},
 };
 
@@ -32,10 +32,9 @@ use crate::{
 /// said in [the crate's documentation](crate).
 pub struct SledStore {
     // Dropped in this order: the thread of the writer closes sled, and then the folder is unlocked.
-    pub(crate) database: Arc<Database>,
+    pub(crate) slot: Arc<Slot>,
     pub(crate) writer: Writer,
-    pub(crate) chain: Chain,
-    pub(crate) format: FormatFile,
+    pub(crate) format: Arc<FormatFile>,
     pub(crate) folder: PathBuf,
 }
 
@@ -70,10 +69,11 @@ impl SledStore {
     }
 
     fn read<T>(&self, read: impl FnOnce(&View<'_>) -> Result<T>) -> std::result::Result<T, StoreError> {
-        self.writer
-            .check_open()
-            .and_then(|()| contained(|| read(&self.chain.view(&self.database))))
-            .map_err(|fault| fault.at(&self.folder))
+        contained(|| {
+            let session = self.slot.session()?;
+            read(&session.chain.view(&session.database))
+        })
+        .map_err(|fault| fault.at(&self.folder))
     }
 
     fn write<T>(
@@ -81,7 +81,7 @@ impl SledStore {
         work: impl FnOnce(&mut Staged<'_>) -> Result<T>,
     ) -> std::result::Result<T, StoreError> {
         self.writer
-            .write(&self.database, &self.chain, &self.format, work)
+            .write(&self.slot, &self.format, work)
             .map_err(|failure| match failure {
                 Failure::Before(fault) => fault.at(&self.folder),
                 Failure::InWrite(fault) => fault.at(&self.folder).maybe_applied(),

@@ -39,11 +39,16 @@ pub(crate) fn remove_store(folder: &Path) -> Result<()> {
         let name = entry.file_name();
         if name == "blobs" {
             fs::remove_dir_all(entry.path())?;
-        } else if name == "db" || name == "conf" || name.to_string_lossy().starts_with("snap.") {
+        } else if name == "db" || name == "conf" || is_snapshot(&name) {
             fs::remove_file(entry.path())?;
         }
     }
     Ok(())
+}
+
+fn is_snapshot(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.strip_prefix(KEPT).unwrap_or(&name).starts_with("snap.")
 }
 
 /// Keeps the snapshot that sled is about to replace, or gives it back to sled where the power failed in between.

@@ -1,18 +1,12 @@
 //! Whoever writes.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
-};
-
-use issuer_store::StoreErrorKind;
+use std::sync::{Mutex, PoisonError};
 
 use crate::{
-    database::{Batch, Database},
     error::{Fault, Result, contained},
     format::FormatFile,
+    session::Slot,
     staged::Staged,
-    view::Chain,
     worker::Worker,
 };
 
@@ -28,11 +22,10 @@ impl From<Fault> for Failure {
     }
 }
 
-/// One write at a time, and none after one that failed.
+/// One write at a time.
 pub(crate) struct Writer {
     turn: Mutex<()>,
     worker: Worker,
-    closed: AtomicBool,
 }
 
 impl Writer {
@@ -40,41 +33,22 @@ impl Writer {
         Self {
             turn: Mutex::new(()),
             worker,
-            closed: AtomicBool::new(false),
         }
-    }
-
-    /// Refuses once a write has failed: sled has it in memory, half of it may be on the disk, and what the next one
-    /// builds on is not known before the folder is opened again.
-    pub(crate) fn check_open(&self) -> Result<()> {
-        if self.closed.load(Ordering::SeqCst) {
-            return Err(Fault::refused(
-                StoreErrorKind::Closed,
-                "is closed, for a write failed; open it again",
-            ));
-        }
-        Ok(())
-    }
-
-    /// Writes what a new folder begins with, before anybody reads.
-    pub(crate) fn write_first(&self, database: &Database, batch: Batch) -> Result<()> {
-        self.worker.run(database, move |database| {
-            database.write(&batch)?;
-            database.sync()
-        })
     }
 
     /// Writes all that `work` stages, synced before this returns and shown to nobody earlier, or nothing of it.
+    ///
+    /// Once a write has failed everything is refused until the folder was opened again.
     pub(crate) fn write<T>(
         &self,
-        database: &Database,
-        chain: &Chain,
+        slot: &Slot,
         format: &FormatFile,
         work: impl FnOnce(&mut Staged<'_>) -> Result<T>,
     ) -> std::result::Result<T, Failure> {
         // Nothing is left half-way by a panic: what is staged is gone with it.
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        self.check_open()?;
+        let session = slot.session()?;
+        let database = &session.database;
         let (done, staged) = contained(|| {
             let mut staged = Staged::new(database);
             let done = work(&mut staged)?;
@@ -83,31 +57,36 @@ impl Writer {
         let Some((batch, slice)) = staged else {
             return Ok(done);
         };
-        let link = chain.announce(&batch);
+        let link = session.chain.announce(&batch);
         let written = self.worker.run(database, move |database| {
             database.write(&batch)?;
             database.sync()
         });
         if let Err(fault) = written {
-            self.closed.store(true, Ordering::SeqCst);
+            slot.close();
+            self.worker.open_again();
             return Err(Failure::InWrite(fault));
         }
         format.witness(slice);
-        chain.show(link);
+        session.chain.show(link);
         Ok(done)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::mpsc, thread};
+    use std::{
+        sync::mpsc,
+        thread,
+        time::{Duration, Instant},
+    };
 
     use issuer::state::{Control, Expect, Versioned};
     use issuer_conformance::{
         fixture::{assigned, at, creating, id, issued, replay, revoked, updating, version},
         probe::{applied, export, find, ids, list, load, snapshot},
     };
-    use issuer_store::{Effect, Lookup, Page, Store};
+    use issuer_store::{Effect, Lookup, Page, Store, StoreErrorKind};
 
     use super::*;
     use crate::SledStore;
@@ -119,7 +98,8 @@ mod tests {
 
     /// Has the disk do this at every sync.
     fn at_every_sync(store: &SledStore, disk: impl FnMut() -> Result<()> + Send + 'static) {
-        *store.database.before_sync.lock().unwrap() = Some(Box::new(disk));
+        let session = store.slot.session().unwrap();
+        *session.database.before_sync.lock().unwrap() = Some(Box::new(disk));
     }
 
     fn everybody(count_all: bool) -> Page<'static> {
@@ -202,7 +182,8 @@ mod tests {
     fn a_reader_that_began_before_many_writes_ends_as_of_its_beginning() {
         let (store, _folder) = store();
         applied(&store, (0..200).map(|n| creating(&format!("user{n:03}"), n)));
-        let view = store.chain.view(&store.database);
+        let session = store.slot.session().unwrap();
+        let view = session.chain.view(&session.database);
         let page = |view| crate::load::list(view, &everybody(true)).unwrap();
         let before = page(&view);
         for round in 0..300_u64 {
@@ -211,18 +192,34 @@ mod tests {
             applied(&store, [commit.erase(), creating(&format!("new {round}"), round)]);
         }
         assert_eq!(page(&view), before);
-        assert_ne!(page(&store.chain.view(&store.database)), before);
+        assert_ne!(page(&session.chain.view(&session.database)), before);
+    }
+
+    /// Asks until the store answers.
+    fn once_open_again(store: &SledStore) {
+        let started = Instant::now();
+        while let Err(error) = store.control() {
+            assert_eq!(error.kind(), StoreErrorKind::Closed, "{error}");
+            assert!(
+                error.is_retryable() && error.to_string().contains("users.sled is closed"),
+                "{error}"
+            );
+            assert!(started.elapsed() < Duration::from_secs(20), "{error}");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     #[test]
-    fn after_a_failed_sync_the_store_is_closed_until_it_is_opened_again() {
+    fn after_a_failed_sync_the_store_refuses_all_until_it_has_opened_its_folder_again_by_itself() {
         for panics in [false, true] {
-            let (store, folder) = store();
+            let (store, _folder) = store();
             applied(&store, [creating("amy", 1).token(issued("a"))]);
             at_every_sync(&store, move || {
                 assert!(!panics, "as sled may");
                 Err(Fault::System(std::io::Error::from_raw_os_error(5)))
             });
+            // As long as somebody reads it cannot be closed, and so not opened.
+            let session = store.slot.session().unwrap();
             let error = store
                 .apply(&[updating("amy", 1, 2).token(issued("b")).into()])
                 .unwrap_err();
@@ -232,7 +229,8 @@ mod tests {
                 let amy = id("amy");
                 let error = store.load(&[Lookup::user(&amy)]).unwrap_err();
                 assert_eq!(error.kind(), StoreErrorKind::Closed);
-                assert!(error.to_string().contains("open it again"), "{error}");
+                assert!(error.is_retryable());
+                assert!(error.to_string().contains("try again in a moment"), "{error}");
                 let error = store.apply(&[creating("bob", 3).into()]).unwrap_err();
                 assert_eq!(
                     (error.kind(), error.effect()),
@@ -241,28 +239,65 @@ mod tests {
                 assert_eq!(store.purge(at(0), 1).unwrap_err().kind(), StoreErrorKind::Closed);
                 assert_eq!(store.control().unwrap_err().kind(), StoreErrorKind::Closed);
             }
-            drop(store);
-            let store = SledStore::open(folder.path().join("users.sled")).unwrap();
+            drop(session);
+            once_open_again(&store);
             let amy = snapshot(&store, "amy");
             let whole = amy.user.map(|user| user.version);
             match amy.tokens.len() {
                 1 => assert_eq!(whole, Some(version(1))),
                 _ => assert_eq!(whole, Some(version(2))),
             }
+            applied(&store, [creating("bob", 3)]);
         }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_opened_again_is_tried_again_with_pauses_and_the_reason_is_told() {
+        let (store, folder) = store();
+        applied(&store, [creating("amy", 1)]);
+        let (here, away) = (folder.path().join("users.sled"), folder.path().join("away"));
+        std::fs::rename(&here, &away).unwrap();
+        assert!(store.apply(&[creating("bob", 2).into()]).is_err());
+        let started = Instant::now();
+        let reason = loop {
+            let error = store.control().unwrap_err();
+            if error.to_string().contains("so far") {
+                break error;
+            }
+            assert!(started.elapsed() < Duration::from_secs(20), "{error}");
+            thread::sleep(Duration::from_millis(5));
+        };
+        assert!(
+            reason.to_string().contains("moved, deleted or replaced"),
+            "{reason}"
+        );
+        assert!(reason.is_retryable());
+        assert!(!here.exists(), "nothing is made in its place");
+        std::fs::rename(&away, &here).unwrap();
+        once_open_again(&store);
+        assert!(snapshot(&store, "amy").user.is_some());
+        applied(&store, [creating("cyd", 3)]);
+    }
+
+    #[test]
+    fn a_store_that_waits_for_its_disk_can_be_dropped() {
+        let (store, folder) = store();
+        std::fs::remove_dir_all(folder.path().join("users.sled")).unwrap();
+        assert!(store.apply(&[creating("amy", 1).into()]).is_err());
+        let started = Instant::now();
+        drop(store);
+        assert!(started.elapsed() < Duration::from_secs(10));
     }
 
     #[test]
     fn a_panic_before_the_write_leaves_nothing_and_hinders_nobody() {
         let (store, _folder) = store();
-        let failure = store
-            .writer
-            .write(&store.database, &store.chain, &store.format, |staged| {
-                staged.put_tombstone(issuer::Digest::of(b"x"), at(0))?;
-                panic!("half-way");
-                #[expect(unreachable_code, reason = "says what it would return")]
-                Ok(())
-            });
+        let failure = store.writer.write(&store.slot, &store.format, |staged| {
+            staged.put_tombstone(issuer::Digest::of(b"x"), at(0))?;
+            panic!("half-way");
+            #[expect(unreachable_code, reason = "says what it would return")]
+            Ok(())
+        });
         assert!(matches!(failure, Err(Failure::Before(Fault::Panicked(_)))));
         applied(&store, [creating("amy", 1)]);
         assert_eq!(export(&store, 10).len(), 1);

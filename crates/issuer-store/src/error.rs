@@ -31,7 +31,8 @@ pub enum StoreErrorKind {
     Damaged,
     /// The machine failed to read or write.
     Io,
-    /// The store had to give up, and refuses until it is opened again.
+    /// The store gave up after a failure, and refuses until it could open its files again, which it tries by itself;
+    /// trying again may help.
     Closed,
     /// The call itself cannot be answered, such as the cursor of another store, or the store cannot be had
     /// here at all, such as a file on a disk that locks nothing.
@@ -88,7 +89,7 @@ impl StoreError {
 
     /// Whether the same call may do better in a moment.
     pub const fn is_retryable(&self) -> bool {
-        matches!(self.kind, StoreErrorKind::Busy)
+        matches!(self.kind, StoreErrorKind::Busy | StoreErrorKind::Closed)
     }
 }
 
