@@ -1,13 +1,15 @@
 //! Connections to the file, with every setting that durability and safety rest on set and read back.
 
 use std::{
+    fs,
+    io::{Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
 
 use issuer_store::StoreErrorKind;
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 
 use crate::error::{Fault, Result};
 
@@ -93,7 +95,7 @@ impl DatabaseFile {
     /// The same file by its own name: SQLite keeps the log beside the file, not beside a link to it.
     pub(crate) fn resolved(&self) -> Result<Self> {
         let path = if cfg!(unix) {
-            std::fs::canonicalize(&self.path)?
+            fs::canonicalize(&self.path)?
         } else {
             self.path.clone()
         };
@@ -107,17 +109,50 @@ impl DatabaseFile {
         name.into()
     }
 
-    /// Syncs the log.
+    /// Makes what the log holds durable, and that it is there.
     ///
     /// A process that was killed between writing a commit and syncing it leaves it in the memory of the
     /// system, where the next one finds it and takes it for committed. So it must be on the disk before it
-    /// is shown. (No lock is lost when this closes the log: SQLite locks the other two files.)
-    pub(crate) fn sync_log(&self) -> Result<()> {
-        match std::fs::OpenOptions::new().write(true).open(self.log()) {
-            Ok(log) => Ok(log.sync_all()?),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error.into()),
+    /// is shown. Nor is it enough to sync it: where a sync fails the system takes what it was about to write
+    /// for written, and no later sync writes that. So it is written again, byte for byte, while nobody else
+    /// writes, and then synced. The folder is synced, too: SQLite does so when it makes a log, and does not
+    /// say where that fails. (No lock is lost when this closes the log: SQLite locks the other two files.)
+    pub(crate) fn secure_log(&self, connection: &mut Connection) -> Result<()> {
+        let nobody_writes = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        match fs::OpenOptions::new().read(true).write(true).open(self.log()) {
+            Ok(log) => rewrite(log)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
         }
+        nobody_writes.rollback()?;
+        sync_folder_of(&self.path)
+    }
+}
+
+/// How much of a file is rewritten at a time.
+const REWRITTEN_BYTES: usize = 1 << 20;
+
+/// Writes a file again as it reads, and syncs it.
+fn rewrite(mut file: fs::File) -> Result<()> {
+    let mut part = vec![0; REWRITTEN_BYTES];
+    let mut at = 0;
+    loop {
+        file.seek(SeekFrom::Start(at))?;
+        let read = file.read(&mut part)?;
+        let Some(part) = part.get(..read).filter(|part| !part.is_empty()) else {
+            return Ok(file.sync_all()?);
+        };
+        file.seek(SeekFrom::Start(at))?;
+        file.write_all(part)?;
+        at += read as u64;
+    }
+}
+
+/// Makes the name of a file as durable as its content. Elsewhere than on Unix a folder cannot be synced.
+pub(crate) fn sync_folder_of(path: &Path) -> Result<()> {
+    match path.parent() {
+        Some(folder) if cfg!(unix) => Ok(fs::File::open(folder)?.sync_all()?),
+        _ => Ok(()),
     }
 }
 
@@ -253,7 +288,7 @@ mod tests {
     fn every_connection_is_hardened() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("users.db");
-        std::fs::File::create(&path).unwrap();
+        fs::File::create(&path).unwrap();
         let file = DatabaseFile {
             path,
             busy_timeout: Duration::from_secs(3),

@@ -21,12 +21,13 @@
 //! each transaction (`pragma.html#pragma_synchronous`: "consistent and durable"), and on Apple's systems
 //! with `fullfsync`. The sync comes before the commit is entered in the index of the log, by which other
 //! connections find it (`walformat.html`, section 2), so that no read shows what is not durable. What a
-//! process left unsynced in the log when it was killed is synced by the next
-//! [`open`](SqliteStore::open) before anything is read. A slice of commits is one transaction and one sync.
+//! process left unsynced in the log when it was killed is written again and synced by the next
+//! [`open`](SqliteStore::open) before anything is shown. A slice of commits is one transaction and one sync.
 //!
 //! Where a sync fails the error says [`Unknown`](issuer_store::Effect::Unknown). The connection is then
-//! opened anew and the failed commit overwritten before the store reads or writes anything else; as long as
-//! that cannot be done, it refuses both.
+//! opened anew, the log written again as it reads and synced (the system takes for written what a failed sync
+//! could not write), and the failed commit overwritten before the store reads or writes anything else; as long
+//! as that cannot be done, it refuses both.
 //!
 //! A file that was moved, deleted or replaced while it is open is neither read nor written any more: what is
 //! acknowledged must be where the next start looks for it.

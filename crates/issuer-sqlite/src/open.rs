@@ -11,7 +11,7 @@ use std::{
 use issuer_store::{StoreError, StoreErrorKind};
 
 use crate::{
-    connection::{DatabaseFile, absolute, use_write_ahead_log},
+    connection::{DatabaseFile, absolute, sync_folder_of, use_write_ahead_log},
     error::{Fault, Result},
     file_id::FileId,
     readers::Readers,
@@ -92,7 +92,7 @@ fn open(file: &DatabaseFile, readers: NonZeroUsize) -> Result<SqliteStore> {
     schema::identify(&connection)?;
     use_write_ahead_log(&connection, file.busy_timeout)?;
     schema::migrate(&mut connection)?;
-    file.sync_log()?;
+    file.secure_log(&mut connection)?;
     Ok(SqliteStore {
         readers: Readers::connect(file, readers)?,
         writer: Writer::new(connection, file.clone())?,
@@ -122,15 +122,6 @@ fn create_if_absent(path: &Path) -> Result<()> {
             "cannot be created, for its folder does not exist; create it",
         )),
         Err(error) => Err(error.into()),
-    }
-}
-
-/// Makes the name of a new file as durable as its content will be. Elsewhere than on Unix a folder cannot be
-/// synced.
-fn sync_folder_of(path: &Path) -> Result<()> {
-    match path.parent() {
-        Some(folder) if cfg!(unix) => Ok(fs::File::open(folder)?.sync_all()?),
-        _ => Ok(()),
     }
 }
 

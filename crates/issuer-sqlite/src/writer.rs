@@ -101,9 +101,11 @@ impl Writer {
     }
 
     fn reopen(&self) -> Result<Connection> {
-        let connection = self.file.connect_writer()?;
+        let mut connection = self.file.connect_writer()?;
         schema::identify(&connection)?;
         use_write_ahead_log(&connection, self.file.busy_timeout)?;
+        // Where no other connection was left, this one has made a log, or taken what it found in one for committed.
+        self.file.secure_log(&mut connection)?;
         *self.log.lock().unwrap_or_else(PoisonError::into_inner) = FileId::of(&self.file.log())?;
         Ok(connection)
     }
