@@ -23,7 +23,7 @@ mod trial;
 
 use std::{
     env, fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     sync::{
         Mutex,
@@ -53,7 +53,7 @@ fn strace_is_there() -> bool {
 }
 
 /// How many faults a run goes through where nobody says how many.
-const FAULTS: usize = 60;
+const FAULTS: usize = 50;
 
 /// As many as are asked for, evenly chosen.
 fn chosen(faults: &[Fault]) -> Vec<Fault> {
@@ -156,7 +156,7 @@ fn a_store_that_swallows_an_error_is_found_out() {
     }
     let faults: Vec<Fault> = possible_faults(Kind::Careless)
         .into_iter()
-        .filter(|fault| fault.is("fsync", HowLong::Once, "store.careless-wal"))
+        .filter(|fault| fault.is("fsync", HowLong::Once, Kind::Careless.log().0))
         .skip(6)
         .take(4)
         .collect();
@@ -184,33 +184,35 @@ fn watched(
     (calls::read(&fs::read_to_string(trace).unwrap(), folder), ended)
 }
 
-/// Which syncs of the thread that commits are those of the log, counted from 1: one in the middle of the work, and a
-/// later one.
-fn syncs_of_the_log(kind: Kind) -> [usize; 2] {
+/// Which syncs of the thread that commits are those of this file in the folder, counted from 1.
+fn syncs_of(kind: Kind, file: &str) -> Vec<usize> {
     let folder = tempfile::tempdir().unwrap();
     let (calls, _) = watched(kind, folder.path(), trial::STEPS, HowLong::Once, None);
-    let (log, _) = kind.log(folder.path());
+    let path = folder
+        .path()
+        .components()
+        .chain(Path::new(file).components())
+        .collect::<PathBuf>();
     let syncs = calls.iter().filter_map(|call| match &call.deed {
         // Of sled's log only its own thread's `fdatasync` counts, of which there is no other.
-        Deed::Sync(path) if kind == Kind::Sqlite || call.data_alone => Some(*path == log),
+        Deed::Sync(synced) if kind == Kind::Sqlite || call.data_alone => Some(*synced == path),
         _ => None,
     });
-    let of_the_log: Vec<usize> = (1..)
+    (1..)
         .zip(syncs)
-        .filter_map(|(number, is_log)| is_log.then_some(number))
-        .collect();
-    [of_the_log.len() / 3, of_the_log.len() / 2].map(|at| of_the_log.get(at).copied().expect("many syncs"))
+        .filter_map(|(number, is_its)| is_its.then_some(number))
+        .collect()
 }
 
-/// Whether what a failed sync has lost is written again before anybody relies on it; how many syncs had lost something.
-fn relies_on_nothing_lost(kind: Kind, outcome_of_the_sync: &str) -> Result<usize, String> {
+/// Whether what a failed sync has lost is written again before anybody relies on it; how much was lost.
+fn relies_on_nothing_lost(kind: Kind, outcome_of_the_sync: &str, syncs: &[usize]) -> Result<usize, String> {
     let mut failures = 0;
-    for number in syncs_of_the_log(kind) {
+    for number in syncs {
         let folder = tempfile::tempdir().unwrap();
-        let (_, sync) = kind.log(folder.path());
+        let (_, sync) = kind.log();
         let injected = format!("{sync}:{outcome_of_the_sync}:when={number}");
         let (calls, ended) = watched(kind, folder.path(), trial::STEPS, HowLong::Once, Some(&injected));
-        let mut losses = Losses::default();
+        let mut losses = Losses::in_folder(folder.path());
         losses.follow(&calls)?;
         if !ended.stdout.contains("whole") {
             // It was killed. Whoever opens the folder next knows nothing of it.
@@ -223,16 +225,42 @@ fn relies_on_nothing_lost(kind: Kind, outcome_of_the_sync: &str) -> Result<usize
     Ok(failures)
 }
 
+/// Two syncs of the log, in the middle of the work.
+fn two_syncs_of_the_log(kind: Kind) -> [usize; 2] {
+    let syncs = syncs_of(kind, kind.log().0);
+    [syncs.len() / 3, syncs.len() / 2].map(|at| syncs.get(at).copied().expect("many syncs"))
+}
+
 #[test]
 fn what_a_failed_sync_has_lost_is_written_again_before_anybody_relies_on_it() {
     if !strace_is_there() {
         return;
     }
     for kind in [Kind::Sqlite, Kind::Sled] {
+        let syncs = two_syncs_of_the_log(kind);
         for outcome in ["error=EIO", "error=ENOSPC", "error=EIO:signal=KILL"] {
-            assert_eq!(relies_on_nothing_lost(kind, outcome), Ok(2), "{kind:?} {outcome}");
+            assert_eq!(
+                relies_on_nothing_lost(kind, outcome, &syncs),
+                Ok(2),
+                "{kind:?} {outcome}"
+            );
         }
     }
+}
+
+/// SQLite itself syncs the folder when it makes a log, and does not look at what comes of it.
+#[test]
+fn a_folder_whose_sync_failed_is_synced_again_before_anybody_relies_on_the_names_in_it() {
+    if !strace_is_there() {
+        return;
+    }
+    let syncs = syncs_of(Kind::Sqlite, "");
+    assert!(syncs.len() > 1, "{syncs:?}");
+    let failures = relies_on_nothing_lost(Kind::Sqlite, "error=EIO", &syncs);
+    assert!(
+        failures.as_ref().is_ok_and(|failures| *failures > 1),
+        "{failures:?}"
+    );
 }
 
 /// The control: a sync that fails and says that it did not is that of a store which does not care.
@@ -242,7 +270,7 @@ fn a_store_that_takes_a_failed_sync_for_done_is_found_out() {
         return;
     }
     for kind in [Kind::Sqlite, Kind::Sled] {
-        let found = relies_on_nothing_lost(kind, "retval=0").unwrap_err();
+        let found = relies_on_nothing_lost(kind, "retval=0", &two_syncs_of_the_log(kind)).unwrap_err();
         assert!(
             found.starts_with("\"applied") && found.contains("are lost"),
             "{found}"

@@ -24,6 +24,7 @@ const MAY_KNOW: [(&str, &[&str]); 10] = [
     (
         "issuer-faults",
         &[
+            "issuer",
             "issuer-store",
             "issuer-sqlite",
             "issuer-sled",

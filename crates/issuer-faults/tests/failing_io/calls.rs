@@ -14,6 +14,10 @@ pub(crate) const TRACED: &str =
 pub(crate) enum Deed {
     /// Wrote bytes from one place up to another.
     Write(PathBuf, u64, u64),
+    /// Opened a file, and made it if there was none.
+    Make(PathBuf),
+    /// Deleted a file.
+    Delete(PathBuf),
     /// Left no bytes behind a place.
     Cut(PathBuf, u64),
     /// Synced.
@@ -84,8 +88,8 @@ fn deed(call: &str, below: &Path, places: &mut HashMap<String, u64>) -> Option<D
     let (name, rest) = call.split_once('(')?;
     let (arguments, result) = rest.rsplit_once(" = ")?;
     let injected = result.contains("(INJECTED)");
-    let result = result.split([' ', '<']).next()?.parse::<i64>().ok();
-    let done = result.and_then(|result| u64::try_from(result).ok());
+    let number = result.split([' ', '<']).next()?.parse::<i64>().ok();
+    let done = number.and_then(|result| u64::try_from(result).ok());
     let handle = arguments.split(['<', ',']).next().unwrap_or_default().to_owned();
     let file = arguments
         .split_once('<')
@@ -105,9 +109,9 @@ fn deed(call: &str, below: &Path, places: &mut HashMap<String, u64>) -> Option<D
         "openat" => {
             let opened = rest.rsplit_once(" = ")?.1.split('<').next()?.to_owned();
             places.insert(opened, 0);
-            let truncated = arguments.contains("O_TRUNC") && done.is_some();
+            let made = arguments.contains("O_CREAT") && result.contains('<');
             let path = PathBuf::from(arguments.split('"').nth(1)?);
-            (truncated && path.starts_with(below)).then_some(Deed::Cut(path, 0))
+            (made && path.starts_with(below)).then_some(Deed::Make(path))
         }
         "lseek" => {
             places.insert(handle, done?);
@@ -134,7 +138,7 @@ fn deed(call: &str, below: &Path, places: &mut HashMap<String, u64>) -> Option<D
         "unlink" => {
             done?;
             let path = PathBuf::from(arguments.split('"').nth(1)?);
-            Some(Deed::Cut(path, 0))
+            Some(Deed::Delete(path))
         }
         "fsync" | "fdatasync" if injected || done.is_none() => Some(Deed::FailedSync(file?)),
         "fsync" | "fdatasync" => Some(Deed::Sync(file?)),
@@ -162,6 +166,7 @@ fn calls_are_read_with_their_places_and_their_results() {
         .collect();
     let (a, b) = (PathBuf::from("/d/a"), PathBuf::from("/d/b"));
     let expected = [
+        Deed::Make(a.clone()),
         Deed::Write(a.clone(), 0, 10),
         Deed::FailedSync(a.clone()),
         Deed::FailedSync(a.clone()),

@@ -3,7 +3,10 @@
 //! Where a sync fails, the system takes for written what it could not write, as far as it was not synced before: it
 //! goes on showing it, and no later sync writes it. It has to be written again, and synced.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
 
 use super::calls::{Call, Deed};
 
@@ -20,12 +23,23 @@ struct File {
 /// What is lost in each file.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Losses {
+    /// The folder, of which a failed sync loses the names that are new in it.
+    folder: PathBuf,
+    names: BTreeSet<PathBuf>,
+    new_names: bool,
     files: BTreeMap<PathBuf, File>,
     /// How many syncs failed with anything unsynced.
     pub(crate) failures: usize,
 }
 
 impl Losses {
+    pub(crate) fn in_folder(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            ..Self::default()
+        }
+    }
+
     /// Goes through calls, up to the first line that says that the caller may rely on what is there while some of it is
     /// lost. That line is the error. Called again, it goes on with the calls of the next process.
     pub(crate) fn follow(&mut self, calls: &[Call]) -> Result<(), String> {
@@ -43,6 +57,21 @@ impl Losses {
                         .into_iter()
                         .filter_map(|(line, range)| Some((line, rest(range)?)))
                         .collect();
+                }
+                Deed::Make(path) => self.new_names |= self.names.insert(path.clone()),
+                Deed::Delete(path) => {
+                    self.names.remove(path);
+                    self.files.remove(path);
+                }
+                Deed::Sync(path) if *path == self.folder => {
+                    self.new_names = false;
+                    self.files.remove(path);
+                }
+                Deed::FailedSync(path) if *path == self.folder => {
+                    self.failures += usize::from(self.new_names);
+                    if std::mem::take(&mut self.new_names) {
+                        self.files.entry(path.clone()).or_default().lost = vec![(0, u64::MAX)];
+                    }
                 }
                 Deed::Sync(path) => {
                     let file = self.files.entry(path.clone()).or_default();
@@ -103,7 +132,7 @@ fn what_is_lost_is_lost_until_it_is_written_again_and_synced() {
     let write = |from, to| Deed::Write(path.clone(), from, to);
     let (sync, failed) = (Deed::Sync(path.clone()), Deed::FailedSync(path.clone()));
     let says = |line: &str| Deed::Print(line.to_owned());
-    let relies = |deeds: &[Deed]| Losses::default().follow(&calls(deeds)).is_ok();
+    let relies = |deeds: &[Deed]| Losses::in_folder(Path::new("/d")).follow(&calls(deeds)).is_ok();
     assert!(relies(&[
         write(0, 9),
         sync.clone(),
@@ -144,4 +173,10 @@ fn what_is_lost_is_lost_until_it_is_written_again_and_synced() {
         write(0, 9),
         says("opened")
     ]));
+    let (folder, made) = (PathBuf::from("/d"), Deed::Make(path.clone()));
+    let (kept, failed) = (Deed::Sync(folder.clone()), Deed::FailedSync(folder));
+    let on = says("applied 1");
+    assert!(!relies(&[made.clone(), failed.clone(), on.clone()]));
+    assert!(relies(&[made.clone(), failed.clone(), kept.clone(), on.clone()]));
+    assert!(relies(&[made.clone(), kept, made, failed, on]));
 }

@@ -62,10 +62,11 @@ impl Kind {
     }
 
     /// The file into which a slice of commits is written, and the call by which it is synced.
-    pub(crate) fn log(self, folder: &Path) -> (PathBuf, &'static str) {
+    pub(crate) fn log(self) -> (&'static str, &'static str) {
         match self {
-            Self::Sled => (folder.join("store.sled/db"), "fdatasync"),
-            Self::Sqlite | Self::Careless => (folder.join(format!("store.{}-wal", self.name())), "fsync"),
+            Self::Sqlite => ("store.sqlite-wal", "fsync"),
+            Self::Careless => ("store.careless-wal", "fsync"),
+            Self::Sled => ("store.sled/db", "fdatasync"),
         }
     }
 }
