@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+use allocation_counter::measure;
 use axum::{
     Router,
     body::Body,
@@ -33,6 +34,9 @@ const API_KEY: &str = "the-api-key-of-a-fuzz-target";
 const NOW: i64 = 1_750_000_000;
 const SECRET: [u8; 32] = [7; 32];
 const MAX_BODY_BYTES: usize = 65_536;
+/// What this thread may hold at once for a request: for each byte of the body up to the limit, and beside that.
+const BYTES_PER_BYTE: usize = 8;
+const BYTES: usize = 16 << 10;
 
 /// The target: any bytes as the body of a request.
 pub fn issue_body(data: &[u8]) {
@@ -148,12 +152,22 @@ impl Server {
             request = request.header("Idempotency-Key", key);
         }
         let request = request.body(Body::from(body.to_vec())).expect("a request");
-        self.runtime.block_on(async {
-            let Ok(response) = self.router.clone().oneshot(request).await;
-            let status = response.status();
-            let body = response.into_body().collect().await.expect("a body");
-            (status, body.to_bytes().to_vec())
-        })
+        let mut answer = None;
+        let counted = measure(|| {
+            answer = Some(self.runtime.block_on(async {
+                let Ok(response) = self.router.clone().oneshot(request).await;
+                let status = response.status();
+                let body = response.into_body().collect().await.expect("a body");
+                (status, body.to_bytes().to_vec())
+            }));
+        });
+        let bound = BYTES + BYTES_PER_BYTE * body.len().min(MAX_BODY_BYTES);
+        assert!(
+            counted.bytes_max <= bound as u64,
+            "{counted:?} for {} bytes",
+            body.len()
+        );
+        answer.expect("was asked")
     }
 
     fn judge_answer(&self, answer: &[u8], wanted: &Wanted) {

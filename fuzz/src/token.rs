@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use allocation_counter::measure;
 use data_encoding::BASE64URL_NOPAD;
 use issuer::{
     Timestamp,
@@ -15,6 +16,11 @@ use crate::{
 
 /// 2025-06-15T15:06:40Z: within the lifetime of the tokens of the corpus.
 const NOW: i64 = 1_750_000_000;
+
+/// What a verifier may hold at once: for each byte of the token, and beside that. A list of empty strings costs most: four
+/// characters of the token are 24 bytes, and three times that while the list moves to twice its room.
+const BYTES_PER_BYTE: usize = 20;
+const BYTES: usize = 512;
 
 /// What is asked of `iss` and `aud`.
 #[derive(Clone, Copy)]
@@ -85,7 +91,11 @@ pub fn token(data: &[u8]) {
     }
     for case in &*CASES {
         let now = Timestamp::from_unix(NOW).expect("in range");
-        let ours = KEYS.verify(text, &case.expected, now);
+        let mut verified = None;
+        let counted = measure(|| verified = Some(KEYS.verify(text, &case.expected, now)));
+        let bound = BYTES + BYTES_PER_BYTE * text.len().min(MAX_TOKEN_BYTES);
+        assert!(counted.bytes_max <= bound as u64, "{counted:?}");
+        let ours = verified.expect("was asked");
         let theirs = authentic.as_ref().and_then(|token| token.judge(case));
         assert_eq!(ours.as_ref().ok().map(said), theirs, "{ours:?}");
     }

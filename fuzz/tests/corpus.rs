@@ -67,3 +67,33 @@ fn idempotency_keys_are_judged_alike() {
 fn keys_are_judged_alike() {
     replay("jwk", issuer_fuzz::jwk);
 }
+
+#[test]
+fn dates_are_judged_alike() {
+    replay("date", issuer_fuzz::date);
+}
+
+#[test]
+fn segments_of_paths_are_judged_alike() {
+    replay("client_id", issuer_fuzz::client_id);
+}
+
+#[test]
+fn key_files_are_judged_alike() {
+    replay("keys_file", issuer_fuzz::keys_file);
+}
+
+#[test]
+fn settings_files_are_judged_alike() {
+    replay("settings_file", issuer_fuzz::settings_file);
+}
+
+#[test]
+fn no_row_makes_a_store_over_sqlite_panic() {
+    replay("sqlite_rows", issuer_fuzz::sqlite_rows);
+}
+
+#[test]
+fn no_row_makes_a_store_over_sled_panic() {
+    replay("sled_rows", issuer_fuzz::sled_rows);
+}
