@@ -1,6 +1,13 @@
 //! A sled database whose values and keys are anything: sled itself is whole, and what is in it nobody of ours wrote.
 
-use std::{fs, path::Path, sync::OnceLock};
+use std::{
+    fs, panic,
+    path::Path,
+    sync::{
+        Once, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use issuer_sled::{Check, SledStore};
 use tempfile::TempDir;
@@ -56,9 +63,28 @@ pub fn sled_rows(data: &[u8]) {
     drop(database);
     // The sum over all rows would notice: here it is the rows that are read.
     let options = SledStore::options().check(Check::LastSlice);
+    notice_panics();
     if let Some(store) = judged(options.open(folder.path())) {
         exercise(&store);
     }
+    assert!(!PANICKED.load(Ordering::Relaxed), "a panic was caught on its way");
+}
+
+static PANICKED: AtomicBool = AtomicBool::new(false);
+
+/// The store catches panics of sled's, and with them any of its own.
+fn notice_panics() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            let ours = panic
+                .location()
+                .is_some_and(|place| place.file().contains("issuer-sled"));
+            PANICKED.fetch_or(ours, Ordering::Relaxed);
+            before(panic);
+        }));
+    });
 }
 
 struct ChangeOf<'a> {
