@@ -5,7 +5,7 @@
     reason = "to panic is to say what broke"
 )]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use issuer::{
     KeyFingerprint, Timestamp,
@@ -30,7 +30,7 @@ use crate::{
 /// exactly once, what was not is told so, and everybody comes to an end.
 pub fn queue(plant: Plant) {
     sync::plant(plant);
-    let queue = Arc::new(Queue::new(2));
+    let queue = Arc::new(Queue::new(2, Duration::ZERO));
     let takers: Vec<_> = (0..2)
         .map(|_| {
             let queue = queue.clone();
@@ -68,7 +68,7 @@ pub fn queue(plant: Plant) {
 /// As long as nobody closes the queue, whoever pushed is served: no wake-up is lost.
 pub fn served_while_open(plant: Plant) {
     sync::plant(plant);
-    let queue = Arc::new(Queue::<Reply<u8>>::new(8));
+    let queue = Arc::new(Queue::<Reply<u8>>::new(8, Duration::ZERO));
     let takers: Vec<_> = (0..2)
         .map(|_| {
             let queue = queue.clone();
@@ -129,7 +129,7 @@ pub fn reply() {
 /// between. Everybody is answered once, and what was acknowledged is in the store.
 pub fn writer(plant: Plant) {
     sync::plant(plant);
-    let queue = Arc::new(Queue::<Box<dyn Job>>::new(2));
+    let queue = Arc::new(Queue::<Box<dyn Job>>::new(2, Duration::ZERO));
     let store = Arc::new(MemoryStore::new());
     let writes = thread::spawn({
         let (queue, store) = (queue.clone(), store.clone());

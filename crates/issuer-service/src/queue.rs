@@ -1,6 +1,10 @@
 //! A bounded queue that is emptied whole: whatever arrived while the last batch ran is the next one.
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    thread,
+    time::{Duration, Instant},
+};
 
 use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -8,6 +12,7 @@ pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
     arrived: Condvar,
     bound: usize,
+    linger: Duration,
 }
 
 struct State<T> {
@@ -23,7 +28,9 @@ pub(crate) enum Rejected {
 }
 
 impl<T> Queue<T> {
-    pub(crate) fn new(bound: usize) -> Self {
+    /// Takes in `bound` items at most. A taker that finds none looks again for `linger` before it sleeps: to wake it
+    /// costs whoever comes, and itself, more than that.
+    pub(crate) fn new(bound: usize, linger: Duration) -> Self {
         let state = State {
             waiting: VecDeque::new(),
             open: true,
@@ -32,6 +39,7 @@ impl<T> Queue<T> {
             state: Mutex::new(state),
             arrived: Condvar::new(),
             bound,
+            linger,
         }
     }
 
@@ -53,7 +61,7 @@ impl<T> Queue<T> {
     /// Waits for an item and returns it with those that wait behind it, at most `limit`; `None` once the
     /// queue is closed and empty.
     pub(crate) fn take(&self, limit: usize) -> Option<Vec<T>> {
-        let mut state = self.lock();
+        let mut state = self.linger();
         while state.waiting.is_empty() {
             if !state.open {
                 return None;
@@ -69,6 +77,18 @@ impl<T> Queue<T> {
             self.arrived.notify_one();
         }
         Some(batch)
+    }
+
+    /// The state, once there is something to take or the time is up.
+    fn linger(&self) -> MutexGuard<'_, State<T>> {
+        let mut state = self.lock();
+        let begun = Instant::now();
+        while state.waiting.is_empty() && state.open && begun.elapsed() < self.linger {
+            drop(state);
+            thread::yield_now();
+            state = self.lock();
+        }
+        state
     }
 
     /// Lets nothing more in; what is in is still taken.
@@ -89,14 +109,14 @@ mod tests {
 
     #[test]
     fn a_full_queue_refuses_at_once() {
-        let queue = Queue::new(1);
+        let queue = Queue::new(1, Duration::ZERO);
         assert_eq!(queue.push(1), Ok(()));
         assert_eq!(queue.push(2), Err(Rejected::Full));
     }
 
     #[test]
     fn what_was_let_in_is_still_taken_after_the_queue_closed() {
-        let queue = Queue::new(8);
+        let queue = Queue::new(8, Duration::ZERO);
         queue.push(1).unwrap();
         queue.close();
         assert_eq!(queue.push(2), Err(Rejected::Closed));
@@ -106,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_batch_is_what_waits_up_to_the_limit_in_order_of_arrival() {
-        let queue = Queue::new(8);
+        let queue = Queue::new(8, Duration::ZERO);
         for item in 0..5 {
             queue.push(item).unwrap();
         }
@@ -115,8 +135,20 @@ mod tests {
     }
 
     #[test]
+    fn a_taker_that_lingers_takes_what_arrives_and_sees_the_close() {
+        let queue = Queue::new(8, Duration::from_mins(1));
+        std::thread::scope(|scope| {
+            let taker = scope.spawn(|| (queue.take(8), queue.take(8)));
+            queue.push(1).unwrap();
+            std::thread::sleep(Duration::from_millis(1));
+            queue.close();
+            assert_eq!(taker.join().unwrap(), (Some(vec![1]), None));
+        });
+    }
+
+    #[test]
     fn a_taker_that_waits_is_woken_by_the_close() {
-        let queue = std::sync::Arc::new(Queue::<u8>::new(8));
+        let queue = std::sync::Arc::new(Queue::<u8>::new(8, Duration::ZERO));
         let taker = std::thread::spawn({
             let queue = queue.clone();
             move || queue.take(1)

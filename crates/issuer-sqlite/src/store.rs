@@ -69,10 +69,14 @@ impl SqliteStore {
     }
 
     fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> std::result::Result<T, StoreError> {
+        self.readable(|| self.readers.read(read))
+    }
+
+    fn readable<T>(&self, read: impl FnOnce() -> Result<T>) -> std::result::Result<T, StoreError> {
         self.id
             .still_at(&self.file.path)
             .and_then(|()| self.writer.settle())
-            .and_then(|()| self.readers.read(read))
+            .and_then(|()| read())
             .map_err(|fault| fault.at(&self.file.path))
     }
 
@@ -86,13 +90,18 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn load(&self, lookups: &[Lookup<'_>]) -> std::result::Result<Vec<Snapshot>, StoreError> {
-        self.read(|connection| {
+        let load = |connection: &Connection| {
             at_one_instant(connection, |connection| {
                 lookups
                     .iter()
                     .map(|lookup| load::snapshot(connection, lookup))
                     .collect()
             })
+        };
+        self.readable(|| {
+            self.writer
+                .read_if_idle(load)
+                .unwrap_or_else(|| self.readers.read(load))
         })
     }
 

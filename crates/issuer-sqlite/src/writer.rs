@@ -1,7 +1,7 @@
 //! The connection that writes.
 
 use std::sync::{
-    Mutex, MutexGuard, PoisonError,
+    Mutex, MutexGuard, PoisonError, TryLockError,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -67,6 +67,21 @@ impl Writer {
             let _ = self.ready(&mut slot);
         }
         Err(error.maybe_applied())
+    }
+
+    /// Reads on this connection if nobody writes at the moment; else `None`.
+    ///
+    /// Whoever loads is about to write, and the pages that both need are in memory here: a reader would fetch them from
+    /// the file again, as it must after every commit.
+    pub(crate) fn read_if_idle<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Option<Result<T>> {
+        let slot = match self.connection.try_lock() {
+            Ok(slot) => slot,
+            Err(TryLockError::Poisoned(slot)) => slot.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        // One with a transaction left open might show what was not committed.
+        let connection = slot.as_ref().filter(|connection| connection.is_autocommit())?;
+        Some(read(connection))
     }
 
     /// Refuses as long as a commit that failed may yet turn out to be there.
