@@ -20,6 +20,7 @@ use crate::{
     ErrorKind,
     call::{Caller, Job},
     clock::ManualClock,
+    live_tokens::LiveTokens,
     queue::{Queue, Rejected},
     reply::{self, Reply},
     sync,
@@ -140,6 +141,7 @@ pub fn writer(plant: Plant) {
                 store: &*store,
                 rules: &rules,
                 clock: &clock,
+                live: &LiveTokens::none(),
             }
             .run(&queue);
         }

@@ -91,7 +91,7 @@ fn carry_out(
     store: &StoreUrl,
     request: &Request,
 ) -> Result<Outcome, Failure> {
-    let tokens = settings.service(store.open()?, signing_keys::load_or_create(dir)?)?;
+    let tokens = settings.service(store.open()?, store.access(), signing_keys::load_or_create(dir)?)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(|error| Failure::machine(format!("no runtime: {error}")))?;

@@ -50,7 +50,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     let listener = listen(settings.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?;
     let dir = DataDir::open(settings.data_dir.as_deref())?;
     let store = StoreUrl::resolve(settings.store.as_deref(), &dir)?;
-    let tokens = settings.service(store.open()?, signing_keys::load_or_create(&dir)?)?;
+    let tokens = settings.service(store.open()?, store.access(), signing_keys::load_or_create(&dir)?)?;
     first_api_key::ensure(&dir, &tokens)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

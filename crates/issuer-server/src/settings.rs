@@ -1,6 +1,9 @@
 //! The settings: each has one name, in the file, the environment and the flags.
 
-use std::path::{Path, PathBuf};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
 
 use clap::{ArgMatches, Args, ValueEnum, parser::ValueSource};
 use issuer::{
@@ -14,9 +17,12 @@ use issuer_store::Store;
 use crate::{
     duration::{LifetimeSetting, WindowSetting},
     failure::Failure,
-    store_url,
+    store_url::{self, Access},
     token_settings::{PolicySetting, TokenSettings, max_live_tokens},
 };
+
+/// Some 32 MiB once all of them are in use.
+const CACHED_LIVE_TOKENS: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
 /// What is set by flags or the environment; what the file says fills the gaps.
 ///
@@ -198,9 +204,19 @@ impl Settings {
         }
     }
 
-    /// A service over this store that signs with these keys.
-    pub(crate) fn service(&self, store: impl Store + 'static, keys: KeySet) -> Result<TokenService, Failure> {
-        Ok(self.applied_to(TokenService::builder(store, keys)).build()?)
+    /// A service over this store that signs with these keys. Checks of a store that is `whose` alone are kept in memory.
+    pub(crate) fn service(
+        &self,
+        store: impl Store + 'static,
+        whose: Access,
+        keys: KeySet,
+    ) -> Result<TokenService, Failure> {
+        let builder = self.applied_to(TokenService::builder(store, keys));
+        let builder = match whose {
+            Access::Shared => builder,
+            Access::Exclusive => builder.cache_live_tokens(CACHED_LIVE_TOKENS),
+        };
+        Ok(builder.build()?)
     }
 
     fn applied_to(&self, mut builder: Builder) -> Builder {

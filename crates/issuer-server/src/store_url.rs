@@ -23,6 +23,15 @@ pub(crate) enum StoreUrl {
     Memory,
 }
 
+/// Who may write to a store while a server has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Other processes, too.
+    Shared,
+    /// This process alone.
+    Exclusive,
+}
+
 const RULE: &str = "must be sqlite:PATH, sled:PATH or memory:, such as sqlite:/var/lib/issuer/issuer.db";
 
 /// The same text, if it can name a store.
@@ -64,6 +73,14 @@ impl StoreUrl {
         match self {
             Self::Sqlite(path) | Self::Sled(path) => Some(path),
             Self::Memory => None,
+        }
+    }
+
+    pub(crate) const fn access(&self) -> Access {
+        match self {
+            Self::Sqlite(_) => Access::Shared,
+            // A lock on the folder sees to it.
+            Self::Sled(_) | Self::Memory => Access::Exclusive,
         }
     }
 

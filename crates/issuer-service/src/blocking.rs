@@ -1,15 +1,16 @@
 //! The calls of a host without an async runtime.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use issuer::{
     decide::{Issue, Revoke, RevokeTarget, Revoked},
+    jose::Verified,
     state::{TokenState, UserRecord},
     user::{NewUser, UserId},
 };
 use issuer_store::TokenRef;
 
-use crate::{ApiKey, Error, Issued, engine::Engine, guard};
+use crate::{ApiKey, Error, Issued, check::Check, engine::Engine, guard, token_text::Claimed};
 
 /// The calls of [`TokenService`](crate::TokenService), for threads that may block. Errors are as there.
 #[derive(Clone, Copy)]
@@ -57,16 +58,33 @@ impl<'a> Blocking<'a> {
     /// # Errors
     /// As there.
     pub fn inspect(self, token: &str) -> Result<TokenState, Error> {
-        let claimed = self.0.settings().verify(token)?;
-        self.0.accepting()?;
-        let wanted = [TokenRef::Issued {
-            user: &claimed.user,
-            id: claimed.id,
-        }];
-        let found = guard::read_all(wanted.len(), || self.0.store().find(&wanted))?;
-        self.0
-            .settings()
-            .judge(&claimed, found.into_iter().next().flatten())
+        let (_, state) = self.found(token)?;
+        Ok(Arc::unwrap_or_clone(state))
+    }
+
+    /// As [`TokenService::check`](crate::TokenService::check), on the caller's own thread.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check(self, token: &str) -> Result<Verified, Error> {
+        let (claimed, _) = self.found(token)?;
+        Ok(claimed.claims)
+    }
+
+    fn found(self, token: &str) -> Result<(Claimed, Arc<TokenState>), Error> {
+        match self.0.begin_check(token)? {
+            Check::Known(claimed, state) => Ok((claimed, state)),
+            Check::Ask(claimed, since) => {
+                let user = claimed.user()?;
+                let wanted = [TokenRef::Issued {
+                    user: &user,
+                    id: claimed.id,
+                }];
+                let found = guard::read_all(wanted.len(), || self.0.store().find(&wanted))?;
+                self.0
+                    .end_check(claimed, since, found.into_iter().next().flatten())
+            }
+        }
     }
 
     /// As [`TokenService::revoke_all`](crate::TokenService::revoke_all).

@@ -1,6 +1,6 @@
 //! How a service is set up.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use issuer::{
     Lifetime, Timestamp, TokenId,
@@ -10,7 +10,7 @@ use issuer::{
 };
 use issuer_store::Store;
 
-use crate::{Clock, Error, SystemClock, TokenService, engine::Settings};
+use crate::{Clock, Error, SystemClock, TokenService, engine::Settings, live_tokens::LiveTokens};
 
 /// How a [`TokenService`] is set up: [`TokenService::builder`]. Every setting has a default that is right for most.
 #[must_use]
@@ -21,6 +21,7 @@ pub struct Builder {
     clock: Arc<dyn Clock>,
     queue_bound: usize,
     deadline: Duration,
+    cached_live_tokens: Option<NonZeroUsize>,
 }
 
 /// Without keys.
@@ -30,6 +31,7 @@ impl fmt::Debug for Builder {
             .field("rules", &self.rules)
             .field("queue_bound", &self.queue_bound)
             .field("deadline", &self.deadline)
+            .field("cached_live_tokens", &self.cached_live_tokens)
             .finish_non_exhaustive()
     }
 }
@@ -47,6 +49,7 @@ impl Builder {
             clock: Arc::new(SystemClock),
             queue_bound: 4_096,
             deadline: Duration::from_secs(5),
+            cached_live_tokens: None,
         }
     }
 
@@ -127,6 +130,19 @@ impl Builder {
         Self { deadline, ..self }
     }
 
+    /// Keeps about this many tokens and their users in memory, some 500 bytes each, so that a check of one that was
+    /// checked before asks no store. None by default.
+    ///
+    /// What is written through this service and its clones holds at once, as ever. A revocation that is made past them,
+    /// by another process or another service over the same store, is **not seen**: set this only where nobody else
+    /// writes.
+    pub fn cache_live_tokens(self, tokens: NonZeroUsize) -> Self {
+        Self {
+            cached_live_tokens: Some(tokens),
+            ..self
+        }
+    }
+
     /// Checks the settings, reads the control record and starts the threads of the service.
     ///
     /// # Errors
@@ -152,6 +168,10 @@ impl Builder {
             clock: self.clock,
             queue_bound: self.queue_bound,
             deadline: self.deadline,
+            live: match self.cached_live_tokens {
+                Some(tokens) => LiveTokens::at_most(tokens.get()),
+                None => LiveTokens::none(),
+            },
         })
     }
 

@@ -24,6 +24,7 @@ use crate::{
     deadlines::Deadlines,
     error::ErrorKind,
     keeper::Keeper,
+    live_tokens::LiveTokens,
     queue::Queue,
     reader::{self, Read},
     reply::{self, Pending, Reply},
@@ -47,6 +48,7 @@ pub(crate) struct Settings {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) queue_bound: usize,
     pub(crate) deadline: Duration,
+    pub(crate) live: LiveTokens,
 }
 
 impl Settings {
@@ -185,12 +187,17 @@ impl Drop for Engine {
 impl Shared {
     fn write(&self) {
         let Settings {
-            store, rules, clock, ..
+            store,
+            rules,
+            clock,
+            live,
+            ..
         } = &self.settings;
         Writer {
             store: &**store,
             rules,
             clock: &**clock,
+            live,
         }
         .run(&self.writes);
     }

@@ -45,13 +45,14 @@
 //!
 //! # What it does not do
 //! No HTTP (`issuer-http`), no storage of its own, no limit of requests a second, no logging: an error
-//! says what happened. It keeps no user and no token in memory: each check asks the store, so that a revocation
-//! holds at once for every service over the same store. It coordinates with other services through the store's
-//! preconditions alone, and needs no lock service and no leader.
+//! says what happened. Unless [`Builder::cache_live_tokens`] says so it keeps no user and no token in memory: each check
+//! asks the store, so that a revocation holds at once for every service over the same store. It coordinates with other
+//! services through the store's preconditions alone, and needs no lock service and no leader.
 mod api_keys;
 mod blocking;
 mod builder;
 mod call;
+mod check;
 mod clock;
 mod deadlines;
 mod engine;
@@ -60,6 +61,7 @@ mod fresh;
 mod guard;
 mod issued;
 mod keeper;
+mod live_tokens;
 mod queue;
 mod reader;
 mod reply;

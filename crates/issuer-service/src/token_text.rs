@@ -1,9 +1,11 @@
 //! From a record to the text of a token, and back to what the text claims.
 
+use std::sync::Arc;
+
 use issuer::{
-    Digest, KeyFingerprint, Timestamp, TokenId,
+    Digest, Timestamp, TokenId,
     decide::{self, Dead, IssuedRecord, Refusal},
-    jose::{Claims, VerifyError},
+    jose::{Claims, Verified, VerifyError},
     state::{TokenBody, TokenName, TokenState},
     user::UserId,
 };
@@ -11,12 +13,17 @@ use issuer_store::Effect;
 
 use crate::{Error, Issued, engine::Settings, error::ErrorKind};
 
-/// What a verified token says, owned.
+/// A verified token that has a name.
 pub(crate) struct Claimed {
-    pub(crate) user: UserId,
     pub(crate) id: TokenId,
-    expires_at: Timestamp,
-    key: KeyFingerprint,
+    pub(crate) claims: Verified,
+}
+
+impl Claimed {
+    /// The user whose token it says it is.
+    pub(crate) fn user(&self) -> Result<UserId, Refusal> {
+        UserId::parse(self.claims.subject()).map_err(|_| Refusal::InvalidToken(Dead::Unverified))
+    }
 }
 
 impl Settings {
@@ -46,40 +53,41 @@ impl Settings {
     }
 
     /// What a token claims, if its text, its signature and its claims hold.
-    pub(crate) fn verify(&self, token: &str) -> Result<Claimed, Refusal> {
-        let unverified = Refusal::InvalidToken(Dead::Unverified);
-        let verified = self
-            .keys
-            .verify(token, &self.expected, self.now())
-            .map_err(dead)?;
+    pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<Claimed, Refusal> {
+        let claims = self.keys.verify(token, &self.expected, now).map_err(dead)?;
         Ok(Claimed {
-            user: UserId::parse(verified.subject()).map_err(|_| unverified.clone())?,
-            id: verified.token_id().ok_or(unverified)?,
-            expires_at: verified.expires_at(),
-            key: verified.key(),
+            id: claims.token_id().ok_or(Refusal::InvalidToken(Dead::Unverified))?,
+            claims,
         })
     }
 
     /// Whether what the store knows makes the token live.
-    pub(crate) fn judge(&self, claimed: &Claimed, found: Option<TokenState>) -> Result<TokenState, Error> {
-        let is_this = |state: &TokenState| {
+    pub(crate) fn judge(
+        &self,
+        claimed: &Claimed,
+        found: Option<Arc<TokenState>>,
+        now: Timestamp,
+    ) -> Result<Arc<TokenState>, Error> {
+        let claims = &claimed.claims;
+        let is_this = |state: &Arc<TokenState>| {
             let issued = state.token.issued();
-            state.token.expires_at == claimed.expires_at
-                && issued.is_some_and(|issued| issued.key == claimed.key)
+            state.user.id.as_str() == claims.subject()
+                && state.token.expires_at == claims.expires_at()
+                && issued.is_some_and(|issued| issued.key == claims.key())
         };
         let state = found
             .filter(is_this)
             .ok_or(Refusal::InvalidToken(Dead::Unknown))?;
-        decide::check(&state.token, &self.rules, self.now()).map_err(Refusal::InvalidToken)?;
+        decide::check(&state.token, &self.rules, now).map_err(Refusal::InvalidToken)?;
         Ok(state)
     }
 
     /// The name under which a store may know this text: that of a token of ours, if it verifies as one,
     /// else that of an assigned one.
     pub(crate) fn name_of(&self, token: &str) -> TokenName {
-        match self.verify(token) {
-            Ok(claimed) => TokenName::Issued(claimed.id),
-            Err(_) => TokenName::Assigned(Digest::of(token.as_bytes())),
+        match self.verify(token, self.now()) {
+            Ok(claimed) if claimed.user().is_ok() => TokenName::Issued(claimed.id),
+            _ => TokenName::Assigned(Digest::of(token.as_bytes())),
         }
     }
 }

@@ -4,14 +4,17 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use issuer::{
-    Digest,
+    Digest, TokenId,
     decide::Rules,
     state::{Commit, Snapshot},
     user::UserId,
 };
 use issuer_store::{Effect, Lookup, Outcome, Store};
 
-use crate::{Clock, Error, call::Job, clock, error::ErrorKind, fresh::fresh, guard, queue::Queue};
+use crate::{
+    Clock, Error, call::Job, clock, error::ErrorKind, fresh::fresh, guard, live_tokens::LiveTokens,
+    queue::Queue,
+};
 
 /// Requests of one batch: enough to share a sync among many, few enough that the last one need not wait long.
 const MAX_BATCH: usize = 1_024;
@@ -23,6 +26,7 @@ pub(crate) struct Writer<'a> {
     pub(crate) store: &'a dyn Store,
     pub(crate) rules: &'a Rules,
     pub(crate) clock: &'a dyn Clock,
+    pub(crate) live: &'a LiveTokens,
 }
 
 /// The requests of one user.
@@ -31,6 +35,8 @@ struct Group {
     jobs: Vec<Box<dyn Job>>,
     replays: Vec<Digest>,
     digests: Vec<Digest>,
+    /// The tokens of which something may be kept that a commit makes untrue.
+    kept: Vec<TokenId>,
 }
 
 impl Writer<'_> {
@@ -69,7 +75,10 @@ impl Writer<'_> {
         if commits.is_empty() {
             return Vec::new();
         }
-        let outcomes = match guard::write(|| self.store.apply(&commits)) {
+        let outcomes = guard::write(|| self.store.apply(&commits));
+        // Also after an error, for it may have happened.
+        self.forget(&waiting);
+        let outcomes = match outcomes {
             Ok(outcomes) if outcomes.len() == commits.len() => outcomes,
             Ok(_) => {
                 let error = Error::new(ErrorKind::Internal).with_effect(Effect::Unknown);
@@ -93,6 +102,7 @@ impl Writer<'_> {
     /// Those before the first that writes rest on what is durable already, and are answered. All others, the
     /// refusals among them, wait for the commit.
     fn decide(&self, group: Group, mut snapshot: Snapshot) -> Option<(Group, Commit)> {
+        let kept = self.kept(&snapshot);
         let mut folded: Option<Commit> = None;
         let mut waiting = Vec::new();
         for mut job in group.jobs {
@@ -118,9 +128,22 @@ impl Writer<'_> {
         }
         let group = Group {
             jobs: waiting,
+            kept,
             ..group
         };
         folded.map(|commit| (group, commit))
+    }
+
+    /// Only a token that is not revoked can be kept and believed, and the snapshot has all of those.
+    fn kept(&self, snapshot: &Snapshot) -> Vec<TokenId> {
+        let kept = snapshot.tokens.iter().filter(|_| self.live.keeps_any());
+        kept.filter_map(|token| token.issued().map(|issued| issued.id))
+            .collect()
+    }
+
+    fn forget(&self, groups: &[Group]) {
+        let kept = groups.iter().flat_map(|group| &group.kept);
+        kept.for_each(|token| self.live.forget(*token));
     }
 }
 
@@ -131,6 +154,7 @@ impl Group {
             jobs: Vec::new(),
             replays: Vec::new(),
             digests: Vec::new(),
+            kept: Vec::new(),
         }
     }
 

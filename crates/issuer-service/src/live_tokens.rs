@@ -1,0 +1,83 @@
+//! Tokens that were found live, kept so that the next check of one need not ask the store.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use issuer::{TokenId, state::TokenState};
+use quick_cache::sync::Cache;
+
+/// Tokens share so many counts: enough that few readers are told of the revocation of another token.
+const STRIPES: usize = 64;
+
+/// What the store said of tokens, as long as nothing was written since that may make it untrue. Nothing, unless the
+/// host says that nobody else writes.
+pub(crate) struct LiveTokens(Option<Kept>);
+
+struct Kept {
+    found: Cache<TokenId, Arc<TokenState>>,
+    /// How often a token of the stripe was forgotten. Whoever keeps or forgets one holds the lock.
+    forgotten: [Mutex<u64>; STRIPES],
+}
+
+/// When a reader turned to the store.
+#[derive(Clone, Copy)]
+pub(crate) struct Since(u64);
+
+impl LiveTokens {
+    pub(crate) const fn none() -> Self {
+        Self(None)
+    }
+
+    /// Keeps about this many; those that nobody asked for lately make room.
+    pub(crate) fn at_most(tokens: usize) -> Self {
+        Self(Some(Kept {
+            found: Cache::new(tokens),
+            forgotten: std::array::from_fn(|_| Mutex::default()),
+        }))
+    }
+
+    pub(crate) const fn keeps_any(&self) -> bool {
+        self.0.is_some()
+    }
+
+    pub(crate) fn get(&self, token: TokenId) -> Option<Arc<TokenState>> {
+        self.0.as_ref()?.found.get(&token)
+    }
+
+    /// To be called before the store is asked for the token.
+    pub(crate) fn since(&self, token: TokenId) -> Since {
+        Since(self.0.as_ref().map_or(0, |kept| *kept.stripe(token)))
+    }
+
+    /// Keeps what the store said, unless a token of the stripe was forgotten since it was asked: it may have been this
+    /// one, and the answer older than the write.
+    pub(crate) fn keep(&self, token: TokenId, since: Since, state: &Arc<TokenState>) {
+        if let Some(kept) = &self.0 {
+            let forgotten = kept.stripe(token);
+            if *forgotten == since.0 {
+                kept.found.insert(token, state.clone());
+            }
+        }
+    }
+
+    /// To be called after a write to the token or its user, and before anybody hears of it.
+    pub(crate) fn forget(&self, token: TokenId) {
+        if let Some(kept) = &self.0 {
+            let mut forgotten = kept.stripe(token);
+            *forgotten = forgotten.wrapping_add(1);
+            kept.found.remove(&token);
+        }
+    }
+}
+
+impl Kept {
+    /// By the last byte, which is random.
+    fn stripe(&self, token: TokenId) -> MutexGuard<'_, u64> {
+        let [.., last] = *token.as_bytes();
+        let [first, ..] = &self.forgotten;
+        self.forgotten
+            .get(usize::from(last) % STRIPES)
+            .unwrap_or(first)
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
