@@ -21,7 +21,7 @@ use jsonwebtoken::EncodingKey;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use crate::{
-    peer::{self, BackEnd},
+    peer::jsonwebtoken::{self as peer, BackEnd},
     table::{Against, Group},
     token::{self, ISSUER},
 };
@@ -209,7 +209,7 @@ impl Mutexed {
             jti: TokenId::from_bytes(rand::random()).to_string(),
         };
         self.insert(&claims)?;
-        let token = jsonwebtoken::encode(&peer::header(), &claims, &self.key);
+        let token = ::jsonwebtoken::encode(&peer::header(), &claims, &self.key);
         token.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
     }
 

@@ -3,6 +3,7 @@
 //! Everything is measured in many short rounds, side by side, so that a machine whose mood changes changes all of it;
 //! each round gives a ratio, and the table shows their median and their middle half.
 
+mod fresh;
 mod issue_durable;
 mod peer;
 mod sign;
@@ -21,7 +22,7 @@ use crate::table::Table;
 const ROUNDS: usize = 41;
 
 fn main() -> io::Result<()> {
-    peer::install();
+    peer::jsonwebtoken::install();
     let is_quick = std::env::args().any(|argument| argument == "--quick" || argument == "--test");
     let rounds = if is_quick { 1 } else { ROUNDS };
     let figures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ratios");
@@ -30,7 +31,8 @@ fn main() -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut table = Table::new(&[sign::GROUP, verify::GROUP, issue_durable::GROUP]);
+    println!("{}", table::hashing());
+    let mut table = Table::new(&[sign::GROUP, fresh::GROUP, verify::GROUP, issue_durable::GROUP]);
     for round in 0..rounds {
         let folder = figures.join(format!("round-{round}"));
         let mut criterion = Criterion::default()
@@ -42,6 +44,7 @@ fn main() -> io::Result<()> {
             .output_directory(&folder)
             .configure_from_args();
         sign::bench(&mut criterion);
+        fresh::bench(&mut criterion);
         verify::bench(&mut criterion);
         issue_durable::bench(&mut criterion);
         table.read_round(&folder)?;

@@ -21,6 +21,31 @@ pub(crate) struct Against {
     pub(crate) peer: &'static str,
 }
 
+impl Against {
+    /// Ours beside each of these.
+    pub(crate) const fn each<const N: usize>(ours: &'static str, peers: [&'static str; N]) -> [Self; N] {
+        let mut all = [const { Self { ours: "", peer: "" } }; N];
+        let mut index = 0;
+        while index < N {
+            all[index] = Self {
+                ours,
+                peer: peers[index],
+            };
+            index += 1;
+        }
+        all
+    }
+}
+
+/// `ring` and the peers hash with SHA-NI where this machine has it: another floor, and other ratios to it.
+pub(crate) fn hashing() -> &'static str {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    if std::is_x86_feature_detected!("sha") {
+        return "This machine has SHA-NI.";
+    }
+    "This machine has no SHA-NI."
+}
+
 pub(crate) struct Table {
     groups: &'static [Group],
     /// Median nanoseconds of each variant, a number a round.

@@ -10,8 +10,8 @@ pub(crate) const SECRET: [u8; 32] = [7; 32];
 pub(crate) const ISSUER: &str = "https://chats.example.com";
 pub(crate) const SUBJECT: &str = "user001";
 pub(crate) const ISSUED_AT: i64 = 1_750_000_000;
-/// In the year 2286: the peer reads the machine's clock.
-pub(crate) const EXPIRES_AT: i64 = 9_999_999_999;
+/// In the year 2096: the peers read the machine's clock, and one of them counts no further than 2106.
+pub(crate) const EXPIRES_AT: i64 = 4_000_000_000;
 pub(crate) const TOKEN_ID: [u8; 16] = [0xA5; 16];
 
 /// Header, dot and payload: three blocks of SHA-256.
