@@ -140,6 +140,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn eight_digits_are_a_number_and_no_other_byte_is_a_digit() {
+        for place in 0..8 {
+            for byte in 0..=u8::MAX {
+                let mut text = *b"12345678";
+                text[place] = byte;
+                let number = text.iter().all(u8::is_ascii_digit).then(|| {
+                    let text = std::str::from_utf8(&text).unwrap();
+                    text.parse().unwrap()
+                });
+                assert_eq!(eight_digits(u64::from_be_bytes(text)), number, "{text:?}");
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_read_here_is_what_the_strict_parser_reads(
