@@ -17,6 +17,7 @@ mod settings_file;
 mod sled_rows;
 mod sqlite_rows;
 mod token;
+mod token_paths;
 mod user_fields;
 
 // The binary has no library: what reads its files is built here a second time, from the very sources.
@@ -51,4 +52,5 @@ pub use settings_file::settings_file;
 pub use sled_rows::sled_rows;
 pub use sqlite_rows::sqlite_rows;
 pub use token::token;
+pub use token_paths::token_paths;
 pub use user_fields::user_fields;

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use allocation_counter::measure;
 use data_encoding::BASE64URL_NOPAD;
 use issuer::{
-    Timestamp,
-    jose::{Expected, KeySet, MAX_TOKEN_BYTES, UnverifiedToken, Verified},
+    KeyFingerprint, Timestamp,
+    jose::{Expected, KeySet, MAX_TOKEN_BYTES, UnverifiedToken, Verified, VerifyError},
 };
 
 use crate::{
@@ -37,7 +37,7 @@ struct Case {
     leeway: i64,
 }
 
-static KEYS: LazyLock<KeySet> = LazyLock::new(key_set);
+pub(crate) static KEYS: LazyLock<KeySet> = LazyLock::new(key_set);
 static CASES: LazyLock<[Case; 3]> = LazyLock::new(|| {
     let leeway = Expected::new().any_issuer().any_audience().leeway(30);
     [
@@ -64,7 +64,7 @@ static CASES: LazyLock<[Case; 3]> = LazyLock::new(|| {
 
 /// What a token says.
 #[derive(Debug, PartialEq, Eq)]
-struct Said {
+pub(crate) struct Said {
     issuer: Option<String>,
     subject: String,
     audience: Vec<String>,
@@ -73,6 +73,20 @@ struct Said {
     token_id: Option<Vec<u8>>,
     /// Which of [`KNOWN`].
     key: usize,
+}
+
+/// What a token is answered in each of the [`CASES`].
+pub(crate) fn answers(text: &str) -> Vec<Result<Said, VerifyError>> {
+    let now = Timestamp::from_unix(NOW).expect("in range");
+    let answer = |case: &Case| Ok(said(&KEYS.verify(text, &case.expected, now)?));
+    CASES.iter().map(answer).collect()
+}
+
+impl Said {
+    /// The key that signed it.
+    pub(crate) fn key(&self) -> KeyFingerprint {
+        KEYS.fingerprints().nth(self.key).expect("a key of the set")
+    }
 }
 
 /// The target: any bytes as a token.

@@ -49,6 +49,13 @@ fn tokens_that_were_signed_again_are_judged_alike() {
 }
 
 #[test]
+fn tokens_are_answered_alike_by_the_quick_way_and_by_the_strict_one() {
+    replay("token_paths", issuer_fuzz::token_paths);
+    replay("token_verify", issuer_fuzz::token_paths);
+    replay("token_mutated", issuer_fuzz::token_paths);
+}
+
+#[test]
 fn issue_bodies_are_judged_alike() {
     replay("issue_body", issuer_fuzz::issue_body);
 }
