@@ -137,10 +137,10 @@ mod tests {
     #[test]
     fn a_taker_that_lingers_takes_what_arrives_and_sees_the_close() {
         let queue = Queue::new(8, Duration::from_mins(1));
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             let taker = scope.spawn(|| (queue.take(8), queue.take(8)));
             queue.push(1).unwrap();
-            std::thread::sleep(Duration::from_millis(1));
+            thread::sleep(Duration::from_millis(1));
             queue.close();
             assert_eq!(taker.join().unwrap(), (Some(vec![1]), None));
         });
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_taker_that_waits_is_woken_by_the_close() {
         let queue = std::sync::Arc::new(Queue::<u8>::new(8, Duration::ZERO));
-        let taker = std::thread::spawn({
+        let taker = thread::spawn({
             let queue = queue.clone();
             move || queue.take(1)
         });
