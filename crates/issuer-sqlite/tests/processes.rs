@@ -132,6 +132,44 @@ fn work_until_refused() {
     panic!("nothing was refused");
 }
 
+/// Counted by what `strace` sees, and as a difference, so that what opening and closing sync does not count.
+#[cfg(target_os = "linux")]
+#[test]
+fn every_slice_is_synced_once_however_many_commits_it_holds() {
+    let installed = Command::new("strace").arg("-V").output();
+    if !installed.is_ok_and(|output| output.status.success()) {
+        println!("skipped: strace is not installed");
+        return;
+    }
+    let syncs = |slices: u64| {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, trace) = (folder.path().join("users.db"), folder.path().join("trace"));
+        let mut watched = Command::new("strace");
+        watched.args(["-f", "-y", "-e", "trace=fsync,fdatasync", "-o"]);
+        watched.arg(&trace).arg(env::current_exe().unwrap());
+        watched.args(["work_slices", "--exact", "--ignored", "--nocapture"]);
+        finish(start(&mut watched, &path, slices));
+        let trace = std::fs::read_to_string(trace).unwrap();
+        let of_the_log = |line: &&str| line.contains("sync(") && line.contains("users.db-wal>");
+        trace.lines().filter(of_the_log).count()
+    };
+    assert_eq!(syncs(30) - syncs(10), 20);
+}
+
+#[test]
+#[ignore = "the work of a child process"]
+fn work_slices() {
+    let Some((path, slices)) = told() else { return };
+    let store = SqliteStore::open(path).unwrap();
+    for slice in 0..slices {
+        let commits = (0..64).map(|number| {
+            let name = name(slice, number);
+            creating(&name, number).token(issued(&name))
+        });
+        applied(&store, commits);
+    }
+}
+
 /// Root may write whatever the modes say, so that another user does the work.
 #[cfg(target_os = "linux")]
 #[test]
