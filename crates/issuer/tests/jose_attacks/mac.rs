@@ -165,7 +165,12 @@ fn tags_are_compared_by_ring_in_constant_time() {
     let (mut verifies, mut signs) = (0, 0);
     for file in fs::read_dir(jose).unwrap() {
         let source = fs::read_to_string(file.unwrap().path()).unwrap();
-        let code = source.split("#[cfg(test)]").next().unwrap();
+        let mut code = source.split("#[cfg(test)]\nmod tests").next().unwrap().to_owned();
+        // A method that only tests have.
+        while let Some(start) = code.find("#[cfg(test)]") {
+            let len = code[start..].find("\n    }\n").unwrap();
+            code.replace_range(start..start + len, "");
+        }
         verifies += code.matches("hmac::verify(").count();
         signs += code.matches("hmac::sign(").count();
     }
