@@ -18,7 +18,7 @@ mod report;
 mod rows;
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::ExitCode,
     time::Instant,
@@ -72,23 +72,44 @@ fn run(options: &Options) -> Result<()> {
 
 fn measure(options: &Options) -> Result<()> {
     peers::install();
-    let (machine, start) = (Machine::here(), Instant::now());
+    let start = Instant::now();
     let folder = folder(options);
-    fs::create_dir_all(&folder)?;
-    let sections = Context::new(options, &folder)?.measure()?;
-    let report = Report {
+    let _alone = own(&folder)?;
+    let mut report = Report {
         arguments: arguments(),
-        machine,
-        seconds: start.elapsed().as_secs(),
-        sections,
+        machine: Machine::here(),
+        seconds: 0,
+        sections: Vec::new(),
     };
-    fs::write(json(options), serde_json::to_vec_pretty(&report)?)?;
+    let measured = Context::new(options, &folder)?.measure(|sections| {
+        report.sections.extend(sections);
+        report.seconds = start.elapsed().as_secs();
+        // After each row: an hour is long, and a run may be interrupted.
+        Ok(fs::write(json(options), serde_json::to_vec_pretty(&report)?)?)
+    });
     print!("{report}");
     if options.plots {
-        plot(&report, options)
-    } else {
-        Ok(())
+        plot(&report, options)?;
     }
+    measured
+}
+
+/// Makes the folder, takes it for as long as the file that is returned is open, and removes what an interrupted run left.
+fn own(folder: &Path) -> Result<File> {
+    fs::create_dir_all(folder)?;
+    let lock = File::create(folder.join("lock"))?;
+    lock.try_lock()
+        .map_err(|_| format!("another run uses {}", folder.display()))?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if rows::TEMPORARY
+            .iter()
+            .any(|prefix| entry.file_name().to_string_lossy().starts_with(prefix))
+        {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(lock)
 }
 
 /// As they were given, but for paths, which say nothing to a reader elsewhere.

@@ -146,7 +146,7 @@ impl Options {
                 dead_tokens_peer: 50,
                 swept: 600,
                 sweep_rounds: 1,
-                sweep_window: Duration::from_millis(700),
+                sweep_window: Duration::from_millis(1_200),
             };
         }
         Scale {

@@ -22,11 +22,14 @@ use rand::RngExt as _;
 
 use crate::{Result, backend::Backend, host::ISSUER};
 
+/// Of folders that go with what was measured in them.
+pub(crate) const COPY_PREFIX: &str = "copy-";
+
 /// Users of one commit slice: some megabytes of a log.
 const SLICE: u64 = 5_000;
 
-/// Places for new users between two that are stored.
-const GAP: u64 = 1_000_000;
+/// Places for new users between two that are stored: so many that no place is drawn twice, even where few are stored.
+const GAP: u64 = 1_000_000_000_000;
 
 /// In June 2025, and in the year 2286: the tokens live whenever they are asked for.
 const ISSUED_AT: i64 = 1_750_000_000;
@@ -76,7 +79,7 @@ impl Population {
 
     /// The same store once more, to be written to; it goes with its folder.
     pub(crate) fn copy(&self, below: &Path) -> Result<tempfile::TempDir> {
-        let copy = tempfile::Builder::new().prefix("copy-").tempdir_in(below)?;
+        let copy = tempfile::Builder::new().prefix(COPY_PREFIX).tempdir_in(below)?;
         copy_folder(&self.folder, copy.path())?;
         Ok(copy)
     }
@@ -92,8 +95,8 @@ impl Population {
     /// A user who is not stored, between two who are.
     pub(crate) fn new_user(&self) -> Result<NewUser> {
         let mut random = rand::rng();
-        let place = random.random_range(0..self.users) * GAP + random.random_range(1..GAP);
-        Ok(NewUser::new(&id(place))?)
+        let (number, place) = (random.random_range(0..self.users), random.random_range(1..GAP));
+        Ok(NewUser::new(&id(number, place))?)
     }
 }
 
@@ -182,11 +185,12 @@ pub(crate) fn bury(store: &dyn Store, count: u64, owner: impl Fn(u64) -> u64, ke
 
 /// The stored user of this number.
 pub(crate) fn user(number: u64) -> UserId {
-    UserId::parse(&id(number * GAP)).expect("a valid id")
+    UserId::parse(&id(number, 0)).expect("a valid id")
 }
 
-fn id(place: u64) -> String {
-    format!("user{place:016}")
+/// In the order of numbers and places.
+fn id(number: u64, place: u64) -> String {
+    format!("user{number:08}{place:012}")
 }
 
 fn token(id: TokenId, created_at: Timestamp, expires_at: Timestamp, keys: &KeySet) -> TokenRecord {

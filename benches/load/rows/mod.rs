@@ -25,6 +25,7 @@ use crate::{
     http::server_program,
     measure::ClosedLoop,
     options::{Options, Row, Scale},
+    population::COPY_PREFIX,
     report::{Quantity, Section, Unit},
 };
 
@@ -38,6 +39,10 @@ pub(crate) struct Context<'a> {
     pub(crate) runtime: Runtime,
     program: OnceCell<PathBuf>,
 }
+
+/// Of folders that go with their row.
+const ROW_PREFIX: &str = "row-";
+pub(crate) const TEMPORARY: [&str; 2] = [ROW_PREFIX, COPY_PREFIX];
 
 type Measure = fn(&Context<'_>) -> Result<Vec<Section>>;
 
@@ -67,16 +72,27 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// Measures what was asked for, one row after the other.
-    pub(crate) fn measure(&self) -> Result<Vec<Section>> {
-        let mut sections = Vec::new();
+    /// Measures what was asked for, one row after the other, and hands on what each gave. One that fails leaves the
+    /// others as they are: its section says why.
+    pub(crate) fn measure(&self, mut keep: impl FnMut(Vec<Section>) -> Result<()>) -> Result<()> {
+        let mut failed = Vec::new();
         for (row, what, measure) in ALL {
-            if self.options.measures(row) {
-                eprintln!("measuring: {what}");
-                sections.extend(measure(self)?);
+            if !self.options.measures(row) {
+                continue;
             }
+            eprintln!("measuring: {what}");
+            keep(measure(self).unwrap_or_else(|error| {
+                failed.push(format!("{what}: {error}"));
+                let mut section = Section::new(what);
+                section.note(format!("**Not measured**: {error}"));
+                vec![section]
+            }))?;
         }
-        Ok(sections)
+        if failed.is_empty() {
+            Ok(())
+        } else {
+            Err(failed.join("; ").into())
+        }
     }
 
     /// The server that is measured, built when it is first needed.
@@ -94,7 +110,9 @@ impl<'a> Context<'a> {
 
     /// A folder that goes with the row.
     fn temporary(&self) -> Result<tempfile::TempDir> {
-        Ok(tempfile::Builder::new().prefix("row-").tempdir_in(self.folder)?)
+        Ok(tempfile::Builder::new()
+            .prefix(ROW_PREFIX)
+            .tempdir_in(self.folder)?)
     }
 
     /// Issues a second that so many callers get out of the service, for new users.
