@@ -6,21 +6,20 @@ use std::{
     os::unix::fs::FileExt as _,
     path::Path,
     sync::{
-        Mutex, Once, PoisonError,
+        Once,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, measurement::WallTime};
-use issuer::{TokenId, user::NewUser};
+use issuer::user::NewUser;
 use issuer_service::TokenService;
 use issuer_sqlite::SqliteStore;
-use jsonwebtoken::EncodingKey;
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use crate::{
+    mutexed::Mutexed,
     peer::jsonwebtoken::{self as peer, BackEnd},
     table::{Against, Group},
     token::{self, ISSUER},
@@ -51,7 +50,6 @@ pub(crate) const GROUP: Group = Group {
 const PAGE_BYTES: usize = 4_096;
 /// A sample that takes longer will never end.
 const MAX_WAIT: Duration = Duration::from_mins(1);
-const LIFETIME_SECONDS: i64 = 604_800;
 
 /// No user is issued to twice: each would be a conflict.
 static NEXT_USER: AtomicU64 = AtomicU64::new(0);
@@ -63,7 +61,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     let store = SqliteStore::open(folder.path().join("issuer.db")).expect("a store");
     let tokens = TokenService::builder(store, token::keys()).issuer(ISSUER).build();
     let tokens = tokens.expect("a service");
-    let mutex = Mutexed::open(&folder.path().join("mutex.db")).expect("a database");
+    let mutex = Mutexed::open(&folder.path().join("mutex.db"), &token::SECRET, ISSUER).expect("a database");
     peer::choose(BackEnd::AwsLcRs);
     let issue = |user: &str| {
         let user = NewUser::new(user).expect("a valid id");
@@ -164,75 +162,5 @@ impl Load {
 impl Drop for EndOnDrop<'_> {
     fn drop(&mut self) {
         self.0.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// What people write today: a table behind a mutex, one transaction a request, then `jsonwebtoken`. As durable as ours,
-/// with prepared statements, and with the same rule: no second token while one lives.
-struct Mutexed {
-    connection: Mutex<Connection>,
-    key: EncodingKey,
-}
-
-impl Mutexed {
-    fn open(path: &Path) -> rusqlite::Result<Self> {
-        let connection = Connection::open(path)?;
-        let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-        assert_eq!(mode, "wal");
-        connection.execute_batch(
-            "PRAGMA synchronous = FULL;
-             CREATE TABLE users (id TEXT PRIMARY KEY, nickname TEXT, avatar_url TEXT, created_at INTEGER NOT NULL) STRICT;
-             CREATE TABLE tokens (
-                 jti TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users (id),
-                 issued_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, revoked_at INTEGER
-             ) STRICT;
-             CREATE INDEX tokens_of_user ON tokens (user_id);",
-        )?;
-        Ok(Self {
-            connection: Mutex::new(connection),
-            key: peer::encoding_key(),
-        })
-    }
-
-    /// `QueryReturnedNoRows` stands for a conflict, which never happens here.
-    fn issue(&self, user: &str) -> rusqlite::Result<String> {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs();
-        let now = i64::try_from(now).unwrap_or(i64::MAX);
-        let claims = peer::Claims {
-            iss: ISSUER.to_owned(),
-            sub: user.to_owned(),
-            iat: now,
-            exp: now + LIFETIME_SECONDS,
-            jti: TokenId::from_bytes(rand::random()).to_string(),
-        };
-        self.insert(&claims)?;
-        let token = ::jsonwebtoken::encode(&peer::header(), &claims, &self.key);
-        token.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
-    }
-
-    fn insert(&self, claims: &peer::Claims) -> rusqlite::Result<()> {
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let live: Option<i64> = transaction
-            .prepare_cached(
-                "SELECT expires_at FROM tokens WHERE user_id = ?1 AND expires_at > ?2 AND revoked_at IS NULL LIMIT 1",
-            )?
-            .query_row(params![claims.sub, claims.iat], |row| row.get(0))
-            .optional()?;
-        if live.is_some() {
-            return Err(rusqlite::Error::QueryReturnedNoRows);
-        }
-        transaction
-            .prepare_cached("INSERT INTO users (id, created_at) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING")?
-            .execute(params![claims.sub, claims.iat])?;
-        transaction
-            .prepare_cached(
-                "INSERT INTO tokens (jti, user_id, issued_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute(params![claims.jti, claims.sub, claims.iat, claims.exp])?;
-        transaction.commit()
     }
 }

@@ -5,6 +5,8 @@
 
 mod fresh;
 mod issue_durable;
+#[path = "../load/peers/mutexed.rs"]
+mod mutexed;
 mod peer;
 mod sign;
 mod table;
