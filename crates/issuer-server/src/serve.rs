@@ -8,7 +8,7 @@ use std::{
 use axum::{
     Router,
     extract::Request,
-    http::StatusCode,
+    http::{StatusCode, header},
     middleware::{Next, from_fn},
     response::{IntoResponse as _, Response},
 };
@@ -133,7 +133,9 @@ fn app(settings: &Settings, tokens: &TokenService) -> Result<Router, Failure> {
 /// must not depend on how the network cut it.
 async fn refuse_long_head(request: Request, next: Next) -> Response {
     if head_bytes(&request) > MAX_HEAD_BYTES {
-        return StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response();
+        // As after the parser's own.
+        let close = [(header::CONNECTION, "close")];
+        return (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, close).into_response();
     }
     next.run(request).await
 }

@@ -75,6 +75,27 @@ fn a_head_of_31_kib_is_accepted_and_one_over_32_kib_is_431() {
 }
 
 #[test]
+fn a_head_that_is_too_long_ends_the_connection_however_it_comes() {
+    let server = Server::new();
+    let too_long = Ask::get("/healthz")
+        .header("X-Filler", &"x".repeat(33 * 1_024))
+        .bytes();
+    for pieces in [too_long.len(), 7_001] {
+        let mut connection = server.connect();
+        for piece in too_long.chunks(pieces) {
+            connection.send(piece);
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        connection.send(&Ask::get("/healthz").bytes());
+        assert_eq!(connection.answer_to("GET").status, 431);
+        assert!(
+            connection.maybe_answer_to("GET").is_none(),
+            "in pieces of {pieces}"
+        );
+    }
+}
+
+#[test]
 fn a_head_of_32_kib_is_accepted_before_a_body_and_in_pieces() {
     let server = Server::new();
     let empty = Ask::post("/admin/clients")
