@@ -12,14 +12,12 @@
 mod program;
 
 use std::{
-    fs,
     io::Write as _,
-    process::{self, Command},
     thread,
     time::{Duration, Instant},
 };
 
-use program::{Ask, Connection, Home, Store};
+use program::{Ask, Connection, Home, Store, may_open};
 use rusqlite::Connection as File;
 
 /// What may wait, by the contract.
@@ -32,21 +30,6 @@ const UNAVAILABLE: (u16, &str) = (
     503,
     r#"{"error":"UNAVAILABLE","message":"The service is temporarily unavailable, please try again"}"#,
 );
-
-/// Makes room for the connections, in this process and in the server, which inherits it.
-fn may_open(files: usize) -> bool {
-    let allowed = || -> Option<usize> {
-        let limits = fs::read_to_string("/proc/self/limits").ok()?;
-        let line = limits.lines().find(|line| line.starts_with("Max open files"))?;
-        line.split_whitespace().nth(3)?.parse().ok()
-    };
-    if allowed().is_some_and(|allowed| allowed < files) {
-        let _ = Command::new("prlimit")
-            .args([format!("--pid={}", process::id()), format!("--nofile={files}:")])
-            .status();
-    }
-    allowed().is_none_or(|allowed| allowed >= files)
-}
 
 #[test]
 fn past_the_queue_requests_are_turned_away_with_503_and_afterwards_everybody_is_served() {

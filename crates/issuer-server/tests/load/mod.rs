@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr};
 
+pub(crate) use crate::program::Random;
 use crate::program::{Answer, Client};
 
 /// Users of one worker, whom nobody else touches.
@@ -9,19 +10,6 @@ const OWN_USERS: u64 = 24;
 
 /// Users whom all workers fight over.
 const SHARED_USERS: u64 = 4;
-
-/// Numbers that look random, and are the same for the same seed (splitmix64).
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-}
 
 /// A token that the server has acknowledged: status 200, read to its end.
 #[derive(Clone, Debug)]

@@ -12,6 +12,8 @@ mod client;
 mod done;
 mod home;
 mod http;
+mod open_files;
+mod random;
 mod server;
 mod store;
 
@@ -19,6 +21,9 @@ pub(crate) use client::Client;
 pub(crate) use done::Done;
 pub(crate) use home::Home;
 pub(crate) use http::{Answer, Ask, Connection};
+#[cfg(target_os = "linux")]
+pub(crate) use open_files::may_open;
+pub(crate) use random::Random;
 pub(crate) use server::Server;
 pub(crate) use store::Store;
 
