@@ -66,7 +66,7 @@ impl fmt::Display for Report {
         write!(
             f,
             "{} requests over {} connections in {:.1} s: {} answers, of which {} were 200 and {} were 503; beside them {} idle \
-             connections ({} opened again) and {} honest requests, the slowest {:?}; resident {} MiB at rest, {} MiB \
+             connections ({} on average, {} opened again) and {} honest requests, the slowest {:?}; resident {} MiB at rest, {} MiB \
              after a quarter of it, {} MiB in the end, {} MiB at most",
             self.requests,
             self.connections,
@@ -75,6 +75,7 @@ impl fmt::Display for Report {
             self.seen.good,
             self.seen.turned_away,
             self.held.at_most,
+            self.held.on_average(),
             self.held.again,
             self.served.requests,
             self.served.slowest,
@@ -180,9 +181,7 @@ impl Campaign {
             }
             stop.store(true, Ordering::Relaxed);
             let mut report = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            let held = idle.join().unwrap();
-            report.held.at_most = report.held.at_most.max(held.at_most);
-            report.held.again += held.again;
+            report.held = report.held.and(idle.join().unwrap());
             match honest.join() {
                 Ok(Ok(served)) => {
                     report.served.requests += served.requests;

@@ -55,8 +55,8 @@ fn campaign(requests: u64) -> Campaign {
 
 /// As many as the system lets a process have, up to one for twenty requests.
 fn idle_connections(requests: u64) -> usize {
-    let wanted = usize::try_from(requests / 20).unwrap().min(15_000);
-    let allowed = [wanted, 10_000, 5_000, 1_000, 500];
+    let wanted = usize::try_from(requests / 20).unwrap().min(8_000);
+    let allowed = [wanted, 5_000, 1_000, 500];
     let allowed = allowed.into_iter().filter(|count| *count <= wanted);
     allowed
         .into_iter()
