@@ -147,8 +147,8 @@ fn every_slice_is_synced_once_however_many_commits_it_holds() {
         let mut watched = Command::new("strace");
         watched.args(["-f", "-y", "-e", "trace=fsync,fdatasync", "-o"]);
         watched.arg(&trace).arg(env::current_exe().unwrap());
-        watched.args(["work_slices", "--exact", "--ignored", "--nocapture"]);
-        finish(start(&mut watched, &path, slices));
+        watched.args(child::arguments("work_slices"));
+        child::finish(child::start(&mut watched, &path, slices));
         let trace = std::fs::read_to_string(trace).unwrap();
         let of_the_log = |line: &&str| line.contains("sync(") && line.contains("users.db-wal>");
         trace.lines().filter(of_the_log).count()
@@ -159,7 +159,9 @@ fn every_slice_is_synced_once_however_many_commits_it_holds() {
 #[test]
 #[ignore = "the work of a child process"]
 fn work_slices() {
-    let Some((path, slices)) = told() else { return };
+    let Some((path, slices)) = child::told() else {
+        return;
+    };
     let store = SqliteStore::open(path).unwrap();
     for slice in 0..slices {
         let commits = (0..64).map(|number| {
