@@ -123,7 +123,8 @@ async fn serve(defect: Defect, app: Router) {
 /// What is kept for good.
 static LEAKED: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
-static ANSWERED: AtomicU64 = AtomicU64::new(0);
+/// From one, so that the first request, which makes the canary, is none of those that are spoiled.
+static ANSWERED: AtomicU64 = AtomicU64::new(1);
 
 async fn spoil(defect: Defect, request: Request, next: Next) -> Response {
     let answered = ANSWERED.fetch_add(1, Ordering::Relaxed);
