@@ -20,6 +20,7 @@ use crate::{
     ErrorKind,
     call::{Caller, Job},
     clock::ManualClock,
+    fresh::Ids,
     live_tokens::LiveTokens,
     queue::{Queue, Rejected},
     reply::{self, Reply},
@@ -142,6 +143,7 @@ pub fn writer(plant: Plant) {
                 rules: &rules,
                 clock: &clock,
                 live: &LiveTokens::none(),
+                ids: Ids::default(),
             }
             .run(&queue);
         }

@@ -23,6 +23,7 @@ use crate::{
     clock,
     deadlines::Deadlines,
     error::ErrorKind,
+    fresh::Ids,
     keeper::Keeper,
     live_tokens::LiveTokens,
     queue::Queue,
@@ -198,6 +199,7 @@ impl Shared {
             rules,
             clock: &**clock,
             live,
+            ids: Ids::default(),
         }
         .run(&self.writes);
     }

@@ -12,7 +12,7 @@ use issuer::{
 use issuer_store::{Effect, Lookup, Outcome, Store};
 
 use crate::{
-    Clock, Error, call::Job, clock, error::ErrorKind, fresh::fresh, guard, live_tokens::LiveTokens,
+    Clock, Error, call::Job, clock, error::ErrorKind, fresh::Ids, guard, live_tokens::LiveTokens,
     queue::Queue,
 };
 
@@ -27,6 +27,7 @@ pub(crate) struct Writer<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) clock: &'a dyn Clock,
     pub(crate) live: &'a LiveTokens,
+    pub(crate) ids: Ids,
 }
 
 /// The requests of one user.
@@ -108,7 +109,7 @@ impl Writer<'_> {
         for mut job in group.jobs {
             let now = self.clock.now();
             match (
-                job.decide(&snapshot, self.rules, clock::seconds(now), fresh(now)),
+                job.decide(&snapshot, self.rules, clock::seconds(now), self.ids.fresh(now)),
                 &mut folded,
             ) {
                 (None, None) => {

@@ -3,7 +3,7 @@
 
 use issuer::{
     Lifetime, Timestamp,
-    decide::{Dead, IdempotencyKey, Issue, Policy, Refusal},
+    decide::{Dead, IdempotencyKey, Issue, MaxLiveTokens, Policy, Refusal},
     jose::{KeySet, SigningKey},
     user::NewUser,
 };
@@ -158,4 +158,20 @@ fn an_api_key_authorizes_once_it_was_added_and_no_other_does() {
     let caller = tokens.authorize("correct-horse-battery-staple").unwrap().unwrap();
     assert_eq!(caller.name(), "first");
     assert!(tokens.authorize("wrong").unwrap().is_none());
+}
+
+#[test]
+fn of_tokens_that_were_issued_in_one_moment_the_first_is_the_oldest() {
+    let tokens = builder()
+        .clock(clock())
+        .policy(Policy::Upsert)
+        .max_live_tokens(MaxLiveTokens::new(2).unwrap())
+        .build()
+        .unwrap();
+    for user in 0..20 {
+        let user = NewUser::new(&format!("user {user}")).unwrap();
+        let issued = [(); 3].map(|()| tokens.blocking().issue(user.clone()).unwrap());
+        let live = issued.map(|issued| tokens.blocking().authenticate(issued.token()).is_ok());
+        assert_eq!(live, [false, true, true]);
+    }
 }
