@@ -19,8 +19,26 @@ impl FileId {
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         use std::os::unix::fs::MetadataExt as _;
 
+        #[cfg(target_os = "linux")]
+        if let Ok(found) = Self::asked_alone(path) {
+            return Ok(found);
+        }
         let found = std::fs::metadata(path)?;
         Ok(Self((found.dev(), found.ino())))
+    }
+
+    /// The same, asking for nothing else: once Linux has told anybody when a file was changed, it gives the next write a
+    /// later time than that, to be written to the disk with the next sync. A log that is looked at before each commit
+    /// would be synced in two writes instead of one.
+    #[cfg(target_os = "linux")]
+    fn asked_alone(path: &Path) -> rustix::io::Result<Self> {
+        use rustix::fs::{AtFlags, CWD, StatxFlags, makedev, statx};
+
+        let found = statx(CWD, path, AtFlags::empty(), StatxFlags::INO)?;
+        Ok(Self((
+            makedev(found.stx_dev_major, found.stx_dev_minor),
+            found.stx_ino,
+        )))
     }
 
     /// Where an open file can be neither moved nor deleted there is nothing to find out.
@@ -40,5 +58,28 @@ impl FileId {
                  program again",
             )),
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_file_has_the_numbers_that_the_system_gives_it_in_full() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let found = file.as_file().metadata().unwrap();
+        let id = FileId((found.dev(), found.ino()));
+        assert_eq!(FileId::asked_alone(file.path()), Ok(id));
+        assert_eq!(FileId::of(file.path()).unwrap(), id);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_an_error_that_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = FileId::of(&folder.path().join("none")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }
