@@ -12,11 +12,23 @@ use crate::{error::Result, load::holder, row::token_mode};
 
 pub(crate) const VERSION: &str = "SELECT user_key, version FROM users WHERE id = ?1";
 
-const INSERT_OWNER: &str = "INSERT INTO users (id) VALUES (?1)";
+/// A key that no user has or had.
+macro_rules! next_key {
+    () => {
+        "1 + max(ifnull((SELECT max(user_key) FROM users), 0), \
+         ifnull((SELECT last_key FROM erased_users WHERE only_row = 1), 0))"
+    };
+}
 
-const INSERT_USER: &str = "INSERT INTO users \
-     (id, version, nickname, avatar_url, token_mode, created_at, updated_at) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+pub(crate) const INSERT_OWNER: &str =
+    concat!("INSERT INTO users (user_key, id) VALUES (", next_key!(), ", ?1)");
+
+pub(crate) const INSERT_USER: &str = concat!(
+    "INSERT INTO users \
+     (user_key, id, version, nickname, avatar_url, token_mode, created_at, updated_at) VALUES (",
+    next_key!(),
+    ", ?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+);
 
 pub(crate) const UPDATE_USER: &str = "UPDATE users SET version = ?2, nickname = ?3, avatar_url = ?4, \
      token_mode = ?5, created_at = ?6, updated_at = ?7 WHERE user_key = ?1";

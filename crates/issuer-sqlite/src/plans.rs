@@ -26,6 +26,8 @@ fn hot_statements() -> impl Iterator<Item = &'static str> {
         load::FIND_ASSIGNED,
         load::LIST,
         apply::VERSION,
+        apply::INSERT_OWNER,
+        apply::INSERT_USER,
         apply::UPDATE_USER,
         apply::UPDATE_VERSION,
         apply::ERASE,

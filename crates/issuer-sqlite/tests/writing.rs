@@ -12,8 +12,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use issuer::state::Expect;
 use issuer_conformance::{
-    fixture::{Draft, assigned, at, creating, issued, revoked, until, updating},
+    fixture::{Draft, assigned, at, creating, issued, revoked, until, updating, writing},
     probe::{applied, apply, conflicts, snapshot},
 };
 use issuer_sqlite::SqliteStore;
@@ -166,6 +167,36 @@ fn every_value_of_a_jti_is_shown_as_it_stands_in_the_token() {
             .unwrap();
         assert_eq!(found, 1, "{name}");
     }
+}
+
+#[test]
+fn the_key_of_an_erased_user_is_never_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let outside = Connection::open(&path).unwrap();
+    let key = |user: &str| -> i64 {
+        outside
+            .query_row("SELECT user_key FROM users WHERE id = ?1", [user], |row| {
+                row.get(0)
+            })
+            .unwrap()
+    };
+    applied(
+        &store,
+        [creating("amy", 1), creating("bob", 2), creating("cyd", 3)],
+    );
+    let last = key("cyd");
+    applied(
+        &store,
+        [updating("cyd", 3, 4).erase(), updating("amy", 1, 5).erase()],
+    );
+    applied(&store, [creating("dan", 6)]);
+    assert!(key("dan") > last);
+    // Rows that come without their user have an owner, too.
+    applied(&store, [updating("dan", 6, 7).erase()]);
+    applied(&store, [writing("eve", Expect::Absent, 8).token(issued("t"))]);
+    assert!(key("eve") > last + 1);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 -- The host's users. A row whose version is NULL is no user: it only owns rows that came without one.
 CREATE TABLE users (
-    user_key   INTEGER PRIMARY KEY AUTOINCREMENT,   -- never used again, or a token could change hands
+    user_key   INTEGER PRIMARY KEY,   -- never used again, or a token could change hands
     id         TEXT NOT NULL UNIQUE,
     version    BLOB CHECK (length(version) = 16),   -- the commit that wrote the row last
     nickname   TEXT,
@@ -15,6 +15,17 @@ CREATE TABLE users (
        AND (version IS NULL) = (created_at IS NULL)
        AND (version IS NULL) = (updated_at IS NULL))
 ) STRICT;
+
+-- What AUTOINCREMENT would note with every new user is noted when one is erased: the greatest key that was given away.
+CREATE TABLE erased_users (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    last_key INTEGER NOT NULL
+) STRICT;
+
+CREATE TRIGGER users_erased AFTER DELETE ON users BEGIN
+    INSERT INTO erased_users VALUES (1, OLD.user_key)
+        ON CONFLICT DO UPDATE SET last_key = max(last_key, excluded.last_key);
+END;
 
 -- Nearly always empty: it makes a count of the users a count of the rows.
 CREATE INDEX users_without_record ON users (user_key) WHERE version IS NULL;
