@@ -32,7 +32,7 @@ impl<'a> Blocking<'a> {
     /// # Errors
     /// As there.
     pub fn issue(self, request: impl Into<Issue>) -> Result<Issued, Error> {
-        let issued = self.0.submit(request.into())?.wait()?;
+        let issued = self.0.submit_and_wait(request.into())?;
         self.0.settings().sign(issued)
     }
 
@@ -41,7 +41,7 @@ impl<'a> Blocking<'a> {
     /// # Errors
     /// As there.
     pub fn write_profile(self, user: NewUser) -> Result<UserRecord, Error> {
-        self.0.submit(user)?.wait()
+        self.0.submit_and_wait(user)
     }
 
     /// As [`TokenService::authenticate`](crate::TokenService::authenticate).
@@ -92,12 +92,10 @@ impl<'a> Blocking<'a> {
     /// # Errors
     /// As there.
     pub fn revoke_all(self, user: &UserId) -> Result<Revoked, Error> {
-        self.0
-            .submit(Revoke {
-                user: user.clone(),
-                target: RevokeTarget::All,
-            })?
-            .wait()
+        self.0.submit_and_wait(Revoke {
+            user: user.clone(),
+            target: RevokeTarget::All,
+        })
     }
 
     /// As [`TokenService::revoke`](crate::TokenService::revoke).
@@ -106,12 +104,10 @@ impl<'a> Blocking<'a> {
     /// As there.
     pub fn revoke(self, user: &UserId, token: &str) -> Result<Revoked, Error> {
         let target = RevokeTarget::Token(self.0.settings().name_of(token));
-        self.0
-            .submit(Revoke {
-                user: user.clone(),
-                target,
-            })?
-            .wait()
+        self.0.submit_and_wait(Revoke {
+            user: user.clone(),
+            target,
+        })
     }
 
     /// Adds an API key with full scope, unless its hash is known already: a revoked one stays revoked. Only

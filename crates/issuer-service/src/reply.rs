@@ -1,9 +1,14 @@
 //! The way back to a caller: exactly one answer.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use issuer_store::Effect;
+use oneshot::TryRecvError;
 
 use crate::{
     Error,
@@ -111,8 +116,16 @@ impl<T> Pending<T> {
         self.0.await.unwrap_or_else(|_| Err(lost()))
     }
 
-    /// For blocking callers, with no runtime at all.
-    pub(crate) fn wait(self) -> Result<T, Error> {
+    /// For blocking callers, with no runtime at all. They look for the answer for `linger` before they sleep.
+    pub(crate) fn wait(self, linger: Duration) -> Result<T, Error> {
+        let begun = Instant::now();
+        while begun.elapsed() < linger {
+            match self.0.try_recv() {
+                Err(TryRecvError::Empty) => thread::yield_now(),
+                Ok(answer) => return answer,
+                Err(TryRecvError::Disconnected) => return Err(lost()),
+            }
+        }
         self.0.recv().unwrap_or_else(|_| Err(lost()))
     }
 }
@@ -131,7 +144,26 @@ mod tests {
         let (reply, pending) = channel();
         reply.watched().expire();
         reply.send(Ok(1));
-        assert_eq!(pending.wait().unwrap_err().kind(), &ErrorKind::DeadlineExceeded);
+        assert_eq!(
+            pending.wait(Duration::ZERO).unwrap_err().kind(),
+            &ErrorKind::DeadlineExceeded
+        );
+    }
+
+    #[test]
+    fn a_caller_that_lingers_has_the_answer_that_is_there_and_the_one_that_comes() {
+        let (reply, pending) = channel();
+        reply.send(Ok(1));
+        assert_eq!(pending.wait(Duration::from_mins(1)).unwrap(), 1);
+
+        let (reply, pending) = channel();
+        let told = thread::scope(|scope| {
+            let caller = scope.spawn(|| pending.wait(Duration::from_mins(1)));
+            thread::sleep(Duration::from_millis(1));
+            reply.send(Ok(2));
+            caller.join().unwrap()
+        });
+        assert_eq!(told.unwrap(), 2);
     }
 
     #[test]
@@ -139,7 +171,7 @@ mod tests {
         let (reply, pending) = channel::<()>();
         reply.watched().expire();
         assert!(!reply.begin(Effect::Unknown));
-        assert_eq!(pending.wait().unwrap_err().effect(), Effect::None);
+        assert_eq!(pending.wait(Duration::ZERO).unwrap_err().effect(), Effect::None);
     }
 
     #[test]
@@ -157,7 +189,7 @@ mod tests {
             let watched = reply.watched();
             assert!(reply.begin(effect));
             drop(reply);
-            let error = pending.wait().unwrap_err();
+            let error = pending.wait(Duration::ZERO).unwrap_err();
             assert_eq!((error.kind(), error.effect()), (&ErrorKind::Internal, effect));
             assert!(!watched.waits());
         }
@@ -168,11 +200,11 @@ mod tests {
         for _ in 0..2_000 {
             let (reply, pending) = channel::<()>();
             let watched = reply.watched();
-            let begun = std::thread::scope(|scope| {
+            let begun = thread::scope(|scope| {
                 scope.spawn(|| watched.expire());
                 reply.begin(Effect::Unknown)
             });
-            let told = pending.wait().unwrap_err().effect();
+            let told = pending.wait(Duration::ZERO).unwrap_err().effect();
             assert_eq!(told, if begun { Effect::Unknown } else { Effect::None });
         }
     }
