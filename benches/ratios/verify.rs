@@ -1,23 +1,39 @@
 //! Token in, typed claims out.
 
-use std::hint::black_box;
+use std::{hint::black_box, num::NonZeroUsize};
 
 use criterion::Criterion;
+use issuer::user::NewUser;
+use issuer_service::TokenService;
+use issuer_store::MemoryStore;
 use ring::hmac;
 
 use crate::{
     peer::{NAMES, PEERS},
     table::{Against, Group},
-    token::{self, Bare, SUBJECT},
+    token::{self, Bare, ISSUER, SUBJECT},
 };
 
 pub(crate) const GROUP: Group = Group {
     name: "verify",
     floor: "ring",
     what: "verify HS256 to typed claims, 192 bytes of signing input; floor: ring's hmac::verify of those bytes",
-    variants: &["issuer", NAMES[0], NAMES[1], NAMES[2], NAMES[3]],
+    variants: &[
+        "issuer",
+        WITHOUT_STORE,
+        CACHED,
+        NAMES[0],
+        NAMES[1],
+        NAMES[2],
+        NAMES[3],
+    ],
     against: &Against::each("issuer", NAMES),
 };
+
+/// `TokenService::verify_without_store`: the clock, too.
+const WITHOUT_STORE: &str = "issuer-service-no-store";
+/// `check` of a token that the service keeps in memory: a revocation is seen at once.
+const CACHED: &str = "issuer-service-cached";
 
 pub(crate) fn bench(criterion: &mut Criterion) {
     let keys = token::keys();
@@ -36,6 +52,25 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         let verify = || keys.verify(black_box(&token), &expected, now).expect("verifies");
         assert_eq!(verify().subject(), SUBJECT);
         bencher.iter(verify);
+    });
+    let tokens = TokenService::builder(MemoryStore::new(), token::keys())
+        .issuer(ISSUER)
+        .cache_live_tokens(NonZeroUsize::MIN.saturating_add(1_023))
+        .build()
+        .expect("a service");
+    let user = NewUser::new(SUBJECT).expect("a valid id");
+    let issued = tokens.blocking().issue(user).expect("issues");
+    let stored = issued.token();
+    assert_eq!(stored.len(), token.len());
+    group.bench_function(WITHOUT_STORE, |bencher| {
+        let verify = || tokens.verify_without_store(black_box(stored)).expect("verifies");
+        assert_eq!(verify().subject(), SUBJECT);
+        bencher.iter(verify);
+    });
+    group.bench_function(CACHED, |bencher| {
+        let check = || tokens.blocking().check(black_box(stored)).expect("lives");
+        assert_eq!(check().subject(), SUBJECT);
+        bencher.iter(check);
     });
     for peer in &PEERS {
         (peer.choose)();

@@ -10,7 +10,7 @@ use issuer::{
 };
 use issuer_store::TokenRef;
 
-use crate::{ApiKey, Error, Issued, check::Check, engine::Engine, guard, token_text::Claimed};
+use crate::{ApiKey, Error, Issued, check::Known, engine::Engine, guard, token_text::Claimed};
 
 /// The calls of [`TokenService`](crate::TokenService), for threads that may block. Errors are as there.
 #[derive(Clone, Copy)]
@@ -58,8 +58,8 @@ impl<'a> Blocking<'a> {
     /// # Errors
     /// As there.
     pub fn inspect(self, token: &str) -> Result<TokenState, Error> {
-        let (_, state) = self.found(token)?;
-        Ok(Arc::unwrap_or_clone(state))
+        let claimed = self.0.claimed(token)?;
+        self.state_of(&claimed).map(Arc::unwrap_or_clone)
     }
 
     /// As [`TokenService::check`](crate::TokenService::check), on the caller's own thread.
@@ -67,22 +67,21 @@ impl<'a> Blocking<'a> {
     /// # Errors
     /// As there.
     pub fn check(self, token: &str) -> Result<Verified, Error> {
-        let (claimed, _) = self.found(token)?;
-        Ok(claimed.claims)
+        let claimed = self.0.claimed(token)?;
+        self.state_of(&claimed).map(|_| claimed.claims)
     }
 
-    fn found(self, token: &str) -> Result<(Claimed, Arc<TokenState>), Error> {
-        match self.0.begin_check(token)? {
-            Check::Known(claimed, state) => Ok((claimed, state)),
-            Check::Ask(claimed, since) => {
+    fn state_of(self, claimed: &Claimed) -> Result<Arc<TokenState>, Error> {
+        match self.0.known(claimed)? {
+            Known::Live(state) => Ok(state),
+            Known::Ask(since) => {
                 let user = claimed.user()?;
                 let wanted = [TokenRef::Issued {
                     user: &user,
                     id: claimed.id,
                 }];
                 let found = guard::read_all(wanted.len(), || self.0.store().find(&wanted))?;
-                self.0
-                    .end_check(claimed, since, found.into_iter().next().flatten())
+                self.0.found(claimed, since, found.into_iter().next().flatten())
             }
         }
     }

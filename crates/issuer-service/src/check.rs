@@ -6,38 +6,44 @@ use issuer::state::TokenState;
 
 use crate::{Error, engine::Engine, live_tokens::Since, token_text::Claimed};
 
-/// A token that was verified.
-pub(crate) enum Check {
-    /// It is live: what the store said of it is known.
-    Known(Claimed, Arc<TokenState>),
+/// What is known of a verified token.
+pub(crate) enum Known {
+    /// It is live: this is what the store said of it.
+    Live(Arc<TokenState>),
     /// The store must be asked.
-    Ask(Claimed, Since),
+    Ask(Since),
 }
 
 impl Engine {
-    pub(crate) fn begin_check(&self, token: &str) -> Result<Check, Error> {
+    /// Verifies a token. By reference from here on: the claims are larger than all else that a check touches.
+    #[inline]
+    pub(crate) fn claimed(&self, token: &str) -> Result<Claimed, Error> {
         let settings = self.settings();
-        let now = settings.now();
-        let claimed = settings.verify(token, now)?;
-        self.accepting()?;
-        if let Some(state) = settings.live.get(claimed.id) {
-            let state = settings.judge(&claimed, Some(state), now)?;
-            return Ok(Check::Known(claimed, state));
+        match settings.verify(token, settings.now()) {
+            Ok(claimed) => Ok(claimed),
+            Err(refusal) => Err(refusal.into()),
         }
-        let since = settings.live.since(claimed.id);
-        Ok(Check::Ask(claimed, since))
     }
 
-    pub(crate) fn end_check(
+    pub(crate) fn known(&self, claimed: &Claimed) -> Result<Known, Error> {
+        self.accepting()?;
+        let settings = self.settings();
+        match settings.live.get(claimed.id) {
+            Some(state) => settings.judge(claimed, Some(state), claimed.at).map(Known::Live),
+            None => Ok(Known::Ask(settings.live.since(claimed.id))),
+        }
+    }
+
+    pub(crate) fn found(
         &self,
-        claimed: Claimed,
+        claimed: &Claimed,
         since: Since,
         found: Option<TokenState>,
-    ) -> Result<(Claimed, Arc<TokenState>), Error> {
+    ) -> Result<Arc<TokenState>, Error> {
         let settings = self.settings();
         // The clock again: the store may have taken its time.
-        let state = settings.judge(&claimed, found.map(Arc::new), settings.now())?;
+        let state = settings.judge(claimed, found.map(Arc::new), settings.now())?;
         settings.live.keep(claimed.id, since, &state);
-        Ok((claimed, state))
+        Ok(state)
     }
 }

@@ -1,8 +1,11 @@
 //! Where the time comes from.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use issuer::Timestamp;
@@ -12,6 +15,12 @@ use time::OffsetDateTime;
 pub trait Clock: Send + Sync {
     /// The time now, UTC. It may go back: no rule relies on its going forward.
     fn now(&self) -> OffsetDateTime;
+
+    /// The same in whole seconds, cut off; outside the years 0000 to 9999 it stands at their ends. Every check asks for
+    /// it, so that a clock which counts seconds does well to give them without the way through a calendar.
+    fn timestamp(&self) -> Timestamp {
+        seconds(self.now())
+    }
 }
 
 /// The clock of the machine.
@@ -22,6 +31,12 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> OffsetDateTime {
         OffsetDateTime::now_utc()
+    }
+
+    fn timestamp(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).ok();
+        let counted = since.and_then(|since| Timestamp::from_unix(i64::try_from(since.as_secs()).ok()?));
+        counted.unwrap_or_else(|| seconds(self.now()))
     }
 }
 
@@ -64,6 +79,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> OffsetDateTime {
         self.timestamp().into()
+    }
+
+    fn timestamp(&self) -> Timestamp {
+        self.timestamp()
     }
 }
 

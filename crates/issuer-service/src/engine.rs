@@ -20,7 +20,6 @@ use crate::{
     BuildError, Clock, Error,
     api_keys::ApiKeys,
     call::{Call, Caller, Job},
-    clock,
     deadlines::Deadlines,
     error::ErrorKind,
     fresh::Ids,
@@ -58,7 +57,7 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn now(&self) -> Timestamp {
-        clock::seconds(self.clock.now())
+        self.clock.timestamp()
     }
 }
 

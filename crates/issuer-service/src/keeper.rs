@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use issuer_store::Store;
 
-use crate::{Clock, api_keys::ApiKeys, clock, guard};
+use crate::{Clock, api_keys::ApiKeys, guard};
 
 /// How often the control record is read: a change holds on every server within a second.
 const REFRESH_EVERY: Duration = Duration::from_millis(500);
@@ -48,7 +48,7 @@ impl Keeper {
         let mut pause = FIRST_PURGE_AFTER;
         while !self.sleep(pause) {
             let purged = guard::write(|| {
-                let dead_before = clock::seconds(clock.now()).saturating_add_seconds(-PURGE_AFTER_SECONDS);
+                let dead_before = clock.timestamp().saturating_add_seconds(-PURGE_AFTER_SECONDS);
                 store.purge(dead_before, PURGE_SLICE)
             });
             // Nobody waits for this, and what stays only takes space: it is tried again.

@@ -12,7 +12,7 @@ use issuer_store::Store;
 
 use crate::{
     ApiCaller, Blocking, BuildError, Builder, Error, Issued,
-    check::Check,
+    check::Known,
     engine::{Engine, Settings},
     guard,
     reader::{self, Find, Read},
@@ -89,8 +89,8 @@ impl TokenService {
     /// # Errors
     /// As [`authenticate`](TokenService::authenticate).
     pub async fn inspect(&self, token: &str) -> Result<TokenState, Error> {
-        let (_, state) = self.found(token).await?;
-        Ok(Arc::unwrap_or_clone(state))
+        let claimed = self.0.claimed(token)?;
+        Ok(Arc::unwrap_or_clone(self.state_of(&claimed).await?))
     }
 
     /// The claims of a live token: verified, then looked up. It copies no user, and so is the cheapest check that sees
@@ -99,7 +99,8 @@ impl TokenService {
     /// # Errors
     /// As [`authenticate`](TokenService::authenticate).
     pub async fn check(&self, token: &str) -> Result<Verified, Error> {
-        let (claimed, _) = self.found(token).await?;
+        let claimed = self.0.claimed(token)?;
+        self.state_of(&claimed).await?;
         Ok(claimed.claims)
     }
 
@@ -109,17 +110,16 @@ impl TokenService {
     /// # Errors
     /// [`Refusal::InvalidToken`](issuer::decide::Refusal::InvalidToken) with the reason.
     pub fn verify_without_store(&self, token: &str) -> Result<Verified, Error> {
-        let settings = self.0.settings();
-        Ok(settings.verify(token, settings.now())?.claims)
+        self.0.claimed(token).map(|claimed| claimed.claims)
     }
 
-    async fn found(&self, token: &str) -> Result<(Claimed, Arc<TokenState>), Error> {
-        match self.0.begin_check(token)? {
-            Check::Known(claimed, state) => Ok((claimed, state)),
-            Check::Ask(claimed, since) => {
+    async fn state_of(&self, claimed: &Claimed) -> Result<Arc<TokenState>, Error> {
+        match self.0.known(claimed)? {
+            Known::Live(state) => Ok(state),
+            Known::Ask(since) => {
                 let (user, id) = (claimed.user()?, claimed.id);
                 let found = self.0.read(|reply| Read::Find(Find { user, id, reply }))?;
-                self.0.end_check(claimed, since, found.answer().await?)
+                self.0.found(claimed, since, found.answer().await?)
             }
         }
     }

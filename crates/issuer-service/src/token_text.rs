@@ -17,6 +17,8 @@ use crate::{Error, Issued, engine::Settings, error::ErrorKind};
 pub(crate) struct Claimed {
     pub(crate) id: TokenId,
     pub(crate) claims: Verified,
+    /// When it was verified.
+    pub(crate) at: Timestamp,
 }
 
 impl Claimed {
@@ -53,12 +55,15 @@ impl Settings {
     }
 
     /// What a token claims, if its text, its signature and its claims hold.
+    #[inline]
     pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<Claimed, Refusal> {
-        let claims = self.keys.verify(token, &self.expected, now).map_err(dead)?;
-        Ok(Claimed {
-            id: claims.token_id().ok_or(Refusal::InvalidToken(Dead::Unverified))?,
-            claims,
-        })
+        match self.keys.verify(token, &self.expected, now) {
+            Ok(claims) => match claims.token_id() {
+                Some(id) => Ok(Claimed { id, claims, at: now }),
+                None => Err(Refusal::InvalidToken(Dead::Unverified)),
+            },
+            Err(error) => Err(dead(error)),
+        }
     }
 
     /// Whether what the store knows makes the token live.
