@@ -2,6 +2,7 @@
 
 mod cli;
 mod command;
+mod connections;
 #[cfg(unix)]
 mod control_socket;
 mod copy;
@@ -17,6 +18,7 @@ mod settings;
 mod signing_keys;
 mod store_url;
 mod token_settings;
+mod waiting_line;
 
 use std::{
     io::{IsTerminal as _, Write as _},

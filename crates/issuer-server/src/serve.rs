@@ -12,29 +12,23 @@ use axum::{
     middleware::{Next, from_fn},
     response::{IntoResponse as _, Response},
 };
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-    service::TowerToHyperService,
-};
+use hyper_util::server::graceful::GracefulShutdown;
 use issuer_http::ClientKey;
 use issuer_service::TokenService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tracing::Level;
 
 use crate::{
-    data_dir::DataDir, failure::Failure, first_api_key, logging, settings::Settings, signing_keys,
+    connections::{self, MAX_HEAD_BYTES},
+    data_dir::DataDir,
+    failure::Failure,
+    first_api_key, logging,
+    settings::Settings,
+    signing_keys,
     store_url::StoreUrl,
 };
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
-
-/// How long the head of a request may take to arrive.
-const HEAD_TIME: Duration = Duration::from_secs(10);
-
-/// Bytes of the longest head of a request.
-const MAX_HEAD_BYTES: usize = 32 * 1_024;
 
 /// How long requests that are under way may take once the server stops; the rest of the ten seconds is for the
 /// store.
@@ -102,7 +96,7 @@ async fn serve(
     let app = app(settings, tokens)?;
     let connections = GracefulShutdown::new();
     tokio::select! {
-        () = accept(&listener, &app, &connections) => {}
+        () = connections::accept(&listener, &app, &connections) => {}
         () = control.serve() => {}
         () = stop.wait() => {}
     }
@@ -151,32 +145,6 @@ fn head_bytes(request: &Request) -> usize {
     let fields = request.headers().iter();
     let fields = fields.map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
     line + fields.sum::<usize>() + "\r\n".len()
-}
-
-async fn accept(listener: &TcpListener, app: &Router, connections: &GracefulShutdown) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => converse(stream, app.clone(), connections),
-            Err(error) => {
-                // Out of file descriptors, most likely: they come back.
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
-}
-
-fn converse(stream: TcpStream, app: Router, connections: &GracefulShutdown) {
-    // Small answers must not wait for more to fill a packet.
-    let _ = stream.set_nodelay(true);
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
-    let connection = connections.watch(connection);
-    // A connection that fails is the client's; its requests have been answered and logged.
-    tokio::spawn(async move { drop(connection.await) });
 }
 
 fn listen(listen: &str) -> Result<std::net::TcpListener, Failure> {

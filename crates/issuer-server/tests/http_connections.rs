@@ -231,3 +231,34 @@ fn the_whole_url_may_stand_in_the_request_line() {
     let answer = server.ask(&Ask::get("http://localhost/healthz?x=1"));
     assert_eq!(answer.status, 200);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn of_more_than_1024_that_keep_the_server_waiting_those_that_did_so_longest_are_closed_and_the_silent_stay() {
+    const PLACES: usize = 1_024;
+    if !program::may_open(PLACES + 500) {
+        return;
+    }
+    let server = Server::new();
+    let request = Ask::get("/healthz").bytes();
+    let begun = |length: usize| {
+        let mut connection = server.connect();
+        connection.send(request.get(..length).unwrap());
+        // No faster than connections are accepted: the queue for new ones is short.
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        connection
+    };
+    let mut in_a_head = begun(20);
+    let mut between_two = begun(request.len());
+    assert_eq!(between_two.answer_to("GET").status, 200);
+    let mut others: Vec<_> = (0..PLACES - 200).map(|_| begun(20)).collect();
+    let mut silent = begun(0);
+    others.extend((0..200).map(|_| begun(20)));
+    assert!(in_a_head.is_closed() && between_two.is_closed());
+    for connection in others.iter_mut().rev().take(100) {
+        connection.send(request.get(20..).unwrap());
+        assert_eq!(connection.answer_to("GET").status, 200);
+    }
+    silent.send(&request);
+    assert_eq!(silent.answer_to("GET").status, 200);
+}

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::program::{Ask, Client};
 
-/// More than this, and something is kept that should have been let go.
+/// More than this above what it had at rest, at any time, and it takes too much or keeps what it should let go.
 const MAX_GROWTH_KIB: u64 = 64 * 1_024;
 
 /// So much is remembered of what goes wrong.
@@ -54,20 +54,20 @@ pub(crate) struct Report {
     pub(crate) shapes: BTreeMap<&'static str, u64>,
     served: Served,
     held: Held,
-    /// At rest, after the first quarter of the load, and in the end.
-    resident_kib: (u64, u64, u64),
+    /// At rest, and in the end.
+    resident_kib: (u64, u64),
     peak_kib: u64,
     took: Duration,
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (at_rest, before, after) = self.resident_kib;
+        let (at_rest, after) = self.resident_kib;
         write!(
             f,
             "{} requests over {} connections in {:.1} s: {} answers, of which {} were 200 and {} were 503; beside them {} idle \
              connections ({} on average, {} opened again) and {} honest requests, the slowest {:?}; resident {} MiB at rest, {} MiB \
-             after a quarter of it, {} MiB in the end, {} MiB at most",
+             in the end, {} MiB at most",
             self.requests,
             self.connections,
             self.took.as_secs_f64(),
@@ -80,7 +80,6 @@ impl fmt::Display for Report {
             self.served.requests,
             self.served.slowest,
             at_rest / 1_024,
-            before / 1_024,
             after / 1_024,
             self.peak_kib / 1_024,
         )
@@ -92,6 +91,7 @@ impl Campaign {
     pub(crate) fn against(&self, mut target: Target) -> Report {
         let start = Instant::now();
         let mut report = Report::default();
+        let at_rest = target.resident_kib();
         let mut client = Client::new(target.address());
         let issued = client.issue(CANARY, None);
         let canary = issued
@@ -101,28 +101,17 @@ impl Campaign {
             report.breaches.push("the canary got no token".to_owned());
             return report;
         };
-        let at_rest = target.resident_kib();
-        // The allocator keeps what the first of them needed, and has to make do with it afterwards.
-        self.attack(&target, &canary, self.requests / 4, 0, &mut report);
-        let before = target.resident_kib();
-        self.attack(
-            &target,
-            &canary,
-            self.requests - report.requests.min(self.requests),
-            1 << 40,
-            &mut report,
-        );
-
+        self.attack(&target, &canary, &mut report);
         if target.is_alive() {
             Self::inspect(&target, &canary, &mut report);
         } else {
             report.breach("the process is gone".to_owned());
         }
-        report.resident_kib = (at_rest, before, settled(&target, before));
+        report.resident_kib = (at_rest, target.resident_kib());
         report.peak_kib = target.peak_kib();
-        let growth = report.resident_kib.2.saturating_sub(before);
+        let growth = report.peak_kib.saturating_sub(at_rest);
         if growth > MAX_GROWTH_KIB {
-            report.breach(format!("{growth} KiB more than before are resident"));
+            report.breach(format!("{growth} KiB more than at rest were resident"));
         }
         if report.served.slowest > self.slowest {
             report.breach(format!(
@@ -137,9 +126,9 @@ impl Campaign {
         report
     }
 
-    /// Sends so many requests and more, in sessions from this number on.
-    fn attack(&self, target: &Target, canary: &str, requests: u64, from: u64, report: &mut Report) {
-        let (next, sent) = (AtomicU64::new(from), AtomicU64::new(0));
+    /// Sends its requests, and a few more.
+    fn attack(&self, target: &Target, canary: &str, report: &mut Report) {
+        let (next, sent) = (AtomicU64::new(0), AtomicU64::new(0));
         let (held, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
         let shared = Mutex::new(report);
         let address = target.address();
@@ -154,7 +143,7 @@ impl Campaign {
             let workers: Vec<_> = (0..self.threads)
                 .map(|_| {
                     scope.spawn(|| {
-                        while sent.load(Ordering::Relaxed) < requests {
+                        while sent.load(Ordering::Relaxed) < self.requests {
                             let number = next.fetch_add(1, Ordering::Relaxed);
                             let session = Session::new(self.seed, number, canary);
                             sent.fetch_add(session.requests as u64, Ordering::Relaxed);
@@ -243,17 +232,5 @@ impl Report {
             }
             Err(breach) => self.breach(breach),
         }
-    }
-}
-
-/// What is resident once the connections are closed, which takes a moment.
-fn settled(target: &Target, before: u64) -> u64 {
-    let start = Instant::now();
-    loop {
-        let now = target.resident_kib();
-        if now <= before + MAX_GROWTH_KIB || start.elapsed() > Duration::from_secs(5) {
-            return now;
-        }
-        thread::sleep(Duration::from_millis(100));
     }
 }

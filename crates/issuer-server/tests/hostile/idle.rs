@@ -43,15 +43,20 @@ impl Held {
 pub(crate) fn hold(to: SocketAddr, count: usize, now: &AtomicUsize, stop: &AtomicBool) -> Held {
     let mut held = Held::default();
     let mut streams: Vec<(usize, TcpStream)> = Vec::new();
+    let mut opened = 0;
     while !stop.load(Ordering::Relaxed) {
         let before = streams.len();
         streams.retain(|(_, stream)| is_open(stream));
         held.again += (before - streams.len()) as u64;
         // A few at a time: the honest client, too, stands in the queue for new connections.
         for _ in 0..200.min(count - streams.len()) {
-            // Of each kind as many, though the server lets some live longer: what they cost stays the same.
+            // A third of each kind, though the server closes some of them sooner.
             let of = |kind: usize| streams.iter().filter(|(known, _)| *known == kind).count();
-            let kind = (0..KINDS).min_by_key(|kind| of(*kind)).unwrap_or(0);
+            let kind = (0..KINDS)
+                .map(|kind| (kind + opened) % KINDS)
+                .find(|kind| of(*kind) < count.div_ceil(KINDS))
+                .unwrap_or(0);
+            opened += 1;
             let Some(stream) = open(to, streams.len() as u64, kind) else {
                 break;
             };

@@ -143,7 +143,7 @@ fn a_server_that_dies_is_caught() {
 
 #[test]
 fn a_server_that_keeps_what_it_should_let_go_is_caught() {
-    assert_caught(Defect::Leaks, "more than before are resident");
+    assert_caught(Defect::Leaks, "more than at rest were resident");
 }
 
 #[test]

@@ -1,0 +1,186 @@
+//! What a connection goes through: silence, which costs next to nothing, then requests.
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{Router, body::Bytes, http::Request, response::Response};
+use hyper::{
+    body::{Body, Frame, Incoming, SizeHint},
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::{GracefulShutdown, Watcher},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+use crate::waiting_line::{Place, WaitingLine};
+
+/// Bytes of the longest head of a request.
+pub(crate) const MAX_HEAD_BYTES: usize = 32 * 1_024;
+
+/// How long the head of a request may take to arrive, and how long a connection may be silent before.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+
+/// How many connections may keep the server waiting after their first byte. Such a one costs 26 KiB in the middle of
+/// a small body, most of them hyper's buffers.
+const MAX_WAITING: usize = 1_024;
+
+/// Accepts connections for as long as it is polled; those that are silent end with it, the others with
+/// [`GracefulShutdown`].
+pub(crate) async fn accept(listener: &TcpListener, app: &Router, connections: &GracefulShutdown) {
+    let line = WaitingLine::of(MAX_WAITING);
+    let mut silent = JoinSet::new();
+    loop {
+        while silent.try_join_next().is_some() {}
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                silent.spawn(listen_to(
+                    stream,
+                    app.clone(),
+                    connections.watcher(),
+                    Arc::clone(&line),
+                ));
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: they come back.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Waits for the first byte: hyper would take its buffers before.
+async fn listen_to(stream: TcpStream, app: Router, watcher: Watcher, line: Arc<WaitingLine>) {
+    // `readable` alone would also end for no reason.
+    if let Ok(Ok(1..)) = tokio::time::timeout(HEAD_TIME, stream.peek(&mut [0])).await {
+        // A task of its own, since this one would be as large from the start.
+        tokio::spawn(converse(stream, app, watcher, line));
+    }
+}
+
+/// Answers what comes. A connection that fails is the client's; its requests have been answered and logged.
+async fn converse(stream: TcpStream, app: Router, watcher: Watcher, line: Arc<WaitingLine>) {
+    // Small answers must not wait for more to fill a packet.
+    let _ = stream.set_nodelay(true);
+    let turn = Turn::default();
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(|request| answer(&app, request, turn.clone())),
+        );
+    let mut connection = pin!(watcher.watch(connection));
+    let mut place: Option<Place> = None;
+    poll_fn(|context| {
+        if connection.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        if turn.is_ours() {
+            place = None;
+            return Poll::Pending;
+        }
+        // Only here, after it was polled: what has arrived meanwhile is a request, and gets its answer.
+        match &place {
+            Some(place) if place.is_lost() => return Poll::Ready(()),
+            Some(_) => {}
+            None => place = Some(line.join(context.waker().clone())),
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
+fn answer(
+    app: &Router,
+    request: Request<Incoming>,
+    turn: Turn,
+) -> impl Future<Output = Result<Response, Infallible>> + use<> {
+    if request.body().is_end_stream() {
+        turn.pass(Side::Server);
+    }
+    let request = request.map(|body| Watched {
+        body,
+        turn: turn.clone(),
+    });
+    let response = TowerToHyperService::new(app.clone()).call(request);
+    async move {
+        let response = response.await;
+        turn.pass(Side::Client);
+        response
+    }
+}
+
+/// Whose turn it is on a connection: the client's, until its request has arrived with all of its body.
+#[derive(Clone, Debug, Default)]
+struct Turn(Arc<AtomicBool>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Client,
+    Server,
+}
+
+impl Turn {
+    fn pass(&self, to: Side) {
+        // One task at a time runs a connection, body and answer included.
+        self.0.store(to == Side::Server, Ordering::Relaxed);
+    }
+
+    fn is_ours(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A body that passes the turn to the server at its end.
+#[derive(Debug)]
+struct Watched {
+    body: Incoming,
+    turn: Turn,
+}
+
+impl Body for Watched {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        let is_over = match &polled {
+            Poll::Ready(Some(Ok(_))) => self.body.is_end_stream(),
+            Poll::Ready(_) => true,
+            Poll::Pending => false,
+        };
+        if is_over {
+            self.turn.pass(Side::Server);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
