@@ -254,7 +254,10 @@ fn of_more_than_1024_that_keep_the_server_waiting_those_that_did_so_longest_are_
     let mut others: Vec<_> = (0..PLACES - 200).map(|_| begun(20)).collect();
     let mut silent = begun(0);
     others.extend((0..200).map(|_| begun(20)));
+    let full = std::time::Instant::now();
     assert!(in_a_head.is_closed() && between_two.is_closed());
+    // Their own time limit would come after ten.
+    assert!(full.elapsed() < std::time::Duration::from_secs(5));
     for connection in others.iter_mut().rev().take(100) {
         connection.send(request.get(20..).unwrap());
         assert_eq!(connection.answer_to("GET").status, 200);
