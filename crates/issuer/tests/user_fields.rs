@@ -65,6 +65,20 @@ fn an_id_is_kept_as_it_was_given() {
 }
 
 #[test]
+fn a_field_is_written_as_it_was_given() {
+    assert_eq!(UserId::parse("amy").unwrap().to_string(), "amy");
+    assert_eq!(Nickname::parse("Amy").unwrap().to_string(), "Amy");
+    let url = "https://example.com/a.jpg";
+    assert_eq!(AvatarUrl::parse(url).unwrap().to_string(), url);
+}
+
+#[test]
+fn a_map_by_id_is_read_by_its_text() {
+    let map = std::collections::BTreeMap::from([(UserId::parse("amy").unwrap(), 1)]);
+    assert_eq!((map.get("amy"), map.get("bob")), (Some(&1), None));
+}
+
+#[test]
 fn an_id_is_compared_byte_for_byte() {
     let composed = UserId::parse("\u{e9}").unwrap();
     let decomposed = UserId::parse("e\u{301}").unwrap();
@@ -177,6 +191,8 @@ fn an_avatar_url_is_kept_as_it_was_given() {
             "https://a:65535/",
             "https://192.0.2.1/",
             "https://[2001:db8::1]/a",
+            "https://[::]",
+            "https://[::]:80/",
             "https://[::ffff:192.0.2.1]:8080/",
             "https://例え.jp/絵.png",
             "https://a/%20",

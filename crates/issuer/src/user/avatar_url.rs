@@ -85,10 +85,10 @@ fn broken_rule(text: &str) -> Option<&'static str> {
 }
 
 fn split_port(authority: &str) -> (&str, Option<&str>) {
-    let after_bracket = authority.rfind(']').map_or(0, |at| at + 1);
-    match authority.get(after_bracket..).and_then(|tail| tail.find(':')) {
+    let bracket = authority.rfind(']').unwrap_or_default();
+    match authority.get(bracket..).and_then(|tail| tail.find(':')) {
         Some(at) => {
-            let (host, port) = authority.split_at(after_bracket + at);
+            let (host, port) = authority.split_at(bracket + at);
             (host, port.get(1..))
         }
         None => (authority, None),
