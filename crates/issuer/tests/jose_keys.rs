@@ -67,6 +67,10 @@ fn a_jwk_that_says_another_purpose_or_too_little_is_refused() {
             KeyError::Use,
         ),
         (
+            format!(r#""kty":"oct","alg":"HS256","k":"{K}","key_ops":["wrapKey","unwrapKey"]"#),
+            KeyError::Use,
+        ),
+        (
             format!(r#""kty":"oct","alg":"HS256","k":"{K}","key_ops":[]"#),
             KeyError::Use,
         ),

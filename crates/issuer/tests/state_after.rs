@@ -109,6 +109,14 @@ fn a_revoked_token_shows_the_tombstone_that_was_written_before() {
 }
 
 #[test]
+fn a_revoked_token_shows_no_tombstone_of_another_digest() {
+    let mut revoked = assigned(1, at(0), at(100));
+    revoked.revoked_at = Some(at(1));
+    let changes = vec![tombstone(OTHER), Change::PutToken(revoked)];
+    after_is_what_a_store_would_return(&commit(Expect::Version(version(1)), 2, changes));
+}
+
+#[test]
 fn a_living_token_hides_the_tombstone_of_its_digest() {
     let changes = vec![Change::PutToken(assigned(2, at(60), at(100))), tombstone(OTHER)];
     after_is_what_a_store_would_return(&commit(Expect::Version(version(1)), 2, changes));
@@ -188,11 +196,93 @@ fn a_fold_claims_of_each_digest_what_the_store_has_to_hold_before_the_first_comm
 }
 
 #[test]
+fn a_fold_claims_nothing_of_a_digest_that_the_first_commit_took_or_buried() {
+    let token = assigned(1, at(0), at(100));
+    for change in [Change::PutToken(token), tombstone(DIGEST)] {
+        let mut first = commit(Expect::Version(version(1)), 2, vec![change]);
+        let mut second = commit(Expect::Version(version(2)), 3, Vec::new());
+        second.claims = vec![Claim {
+            digest: DIGEST,
+            holder: Some(Holder::Tombstone { until: at(100) }),
+        }];
+        first.fold(second);
+        assert_eq!(first.claims, []);
+    }
+}
+
+#[test]
+fn a_fold_claims_a_digest_once() {
+    let claims = |holder| Commit {
+        claims: vec![Claim {
+            digest: DIGEST,
+            holder,
+        }],
+        ..commit(Expect::Version(version(1)), 2, Vec::new())
+    };
+    let mut folded = claims(None);
+    folded.fold(claims(Some(Holder::Tombstone { until: at(100) })));
+    assert_eq!(folded.claims, claims(None).claims);
+}
+
+#[test]
 fn a_fold_writes_each_row_once() {
-    let put = |until| vec![Change::PutToken(assigned(1, at(0), at(until))), tombstone(OTHER)];
+    let record = rows().users[&id("amy")].1.clone();
+    let put = |until| {
+        vec![
+            Change::PutUser(UserRecord {
+                updated_at: at(until),
+                ..record.clone()
+            }),
+            Change::PutToken(assigned(1, at(0), at(until))),
+            Change::PutReplay(Replay {
+                key: replay_key(),
+                request: OTHER,
+                token: TokenId::from_bytes([1; 16]),
+                forgotten_at: at(until),
+            }),
+            tombstone(OTHER),
+        ]
+    };
     let mut folded = commit(Expect::Version(version(1)), 2, put(10));
     folded.fold(commit(Expect::Version(version(2)), 3, put(20)));
     assert_eq!(folded.changes, put(20));
+}
+
+#[test]
+fn a_fold_keeps_the_rows_of_other_keys() {
+    let put = |number: u8| {
+        vec![
+            Change::PutToken(assigned(number, at(0), at(10))),
+            Change::PutReplay(Replay {
+                key: Digest::from_bytes([number; 32]),
+                request: OTHER,
+                token: TokenId::from_bytes([1; 16]),
+                forgotten_at: at(10),
+            }),
+            tombstone(Digest::from_bytes([number; 32])),
+        ]
+    };
+    let mut folded = commit(Expect::Version(version(1)), 2, put(1));
+    folded.fold(commit(Expect::Version(version(2)), 3, put(2)));
+    assert_eq!(folded.changes, [put(1), put(2)].concat());
+}
+
+#[test]
+fn a_fold_that_erases_writes_nothing_of_the_user_but_tombstones_and_assigned_tokens() {
+    let Decision::Commit(mut folded, _) = decide::issue(
+        &Snapshot::default(),
+        &given::idempotent(amy(), "key", "k"),
+        &given::rules(),
+        at(0),
+        fresh(at(0), 1),
+    ) else {
+        panic!("no commit");
+    };
+    assert_eq!(folded.changes.len(), 3);
+    let kept = [Change::PutToken(assigned(1, at(0), at(100))), tombstone(DIGEST)];
+    folded.changes.extend(kept.clone());
+    folded.fold(commit(Expect::Any, 3, vec![Change::EraseUser]));
+    assert_eq!(folded.changes, [kept.to_vec(), vec![Change::EraseUser]].concat());
 }
 
 #[test]

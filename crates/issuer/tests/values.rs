@@ -235,6 +235,7 @@ fn a_lifetime_is_1_second_to_3653_days() {
 fn a_token_id_has_one_text() {
     let zero = TokenId::from_bytes([0; 16]);
     assert_eq!(zero.to_string(), "AAAAAAAAAAAAAAAAAAAAAA");
+    assert_eq!(format!("{zero:?}"), "TokenId(AAAAAAAAAAAAAAAAAAAAAA)");
     assert_eq!(TokenId::parse("AAAAAAAAAAAAAAAAAAAAAA"), Some(zero));
     let full = TokenId::from_bytes([0xff; 16]);
     assert_eq!(full.to_string(), "_____________________w");
@@ -355,6 +356,12 @@ fn debug_shows_of_a_digest_no_more_than_tells_two_apart() {
         format!("{:?}", KeyFingerprint::from_bytes([0xa; 16])),
         "KeyFingerprint(0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a)"
     );
+}
+
+#[test]
+fn a_fingerprint_is_the_bytes_that_it_was_made_of() {
+    let bytes = std::array::from_fn(|index| u8::try_from(index).unwrap());
+    assert_eq!(KeyFingerprint::from_bytes(bytes).as_bytes(), &bytes);
 }
 
 // --------------------------------------------------------------------------------------- Control

@@ -204,10 +204,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_to_be_shared_reaches_to_the_subject() {
+        for issuer in [None, Some(""), Some("https://issuer.example")] {
+            let claims = Claims {
+                issuer,
+                subject: "amy",
+                audience: None,
+                issued_at: Timestamp::MIN,
+                expires_at: Timestamp::MAX,
+                token_id: TokenId::from_bytes([9; 16]),
+            };
+            let mut json = ClaimsJson::new();
+            claims.write_json(&mut json);
+            let (shared, rest) = json.as_bytes().split_at(claims.shared_len());
+            assert!(shared.ends_with(br#""sub":""#), "{issuer:?}");
+            assert!(rest.starts_with(b"amy"), "{issuer:?}");
+        }
+    }
+
+    #[test]
     fn every_escape_is_frozen() {
         let mut json = ClaimsJson::new();
-        push_escaped(&mut json, "\u{0}\u{8}\t\n\u{c}\r\u{1f} \"\\/\u{7f}\u{2028}é");
-        let expected = "\\u0000\\u0008\\t\\n\\u000c\\r\\u001f \\\"\\\\/\u{7f}\u{2028}é";
+        push_escaped(
+            &mut json,
+            "\u{0}\u{8}\t\n\u{c}\r\u{19}\u{1a}\u{1f} \"\\/\u{7f}\u{2028}é",
+        );
+        let expected = "\\u0000\\u0008\\t\\n\\u000c\\r\\u0019\\u001a\\u001f \\\"\\\\/\u{7f}\u{2028}é";
         assert_eq!(std::str::from_utf8(json.as_bytes()).unwrap(), expected);
     }
 

@@ -69,11 +69,16 @@ mod tests {
     fn an_exported_secret_never_moves_while_it_is_written() {
         let with_kid = SigningKey::hs512([1; 77]).unwrap().with_kid("a-kid").unwrap();
         let without = SigningKey::hs256([2; 32]).unwrap();
+        // What has grown has more room than was asked for.
         for key in [&with_kid, &without] {
-            assert!(to_jwk(key).len() <= jwk_len_at_most(key));
+            let jwk = to_jwk(key);
+            assert!(jwk.len() <= jwk_len_at_most(key));
+            assert_eq!(jwk.capacity(), jwk_len_at_most(key));
         }
-        let room = jwk_len_at_most(&with_kid) + jwk_len_at_most(&without) + r#"{"keys":[,]}"#.len();
+        let room = jwk_len_at_most(&with_kid) + jwk_len_at_most(&without) + r#"{"keys":[,,]}"#.len();
         let keys = KeySet::new(with_kid).verify_also(without).unwrap();
-        assert!(to_jwks(&keys).len() <= room);
+        let jwks = to_jwks(&keys);
+        assert!(jwks.len() <= room);
+        assert_eq!(jwks.capacity(), room);
     }
 }
