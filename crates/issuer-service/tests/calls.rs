@@ -1,6 +1,8 @@
 //! What a host may rely on, call by call.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests say so by failing")]
 
+use std::error::Error as _;
+
 use issuer::{
     Lifetime, Timestamp,
     decide::{Dead, IdempotencyKey, Issue, MaxLiveTokens, Policy, Refusal},
@@ -144,6 +146,58 @@ fn issuer_and_audience_that_would_make_a_token_too_long_are_refused_at_the_start
 fn an_empty_issuer_or_audience_is_refused_at_the_start() {
     for build in [builder().issuer("").build(), builder().audience("").build()] {
         assert!(matches!(build, Err(BuildError::EmptyClaim)));
+    }
+}
+
+#[test]
+fn a_service_that_cannot_be_built_says_why() {
+    let window = builder()
+        .lifetime(Lifetime::from_seconds(60).unwrap())
+        .refresh_window(60);
+    for (build, words, has_source) in [
+        (
+            window.build(),
+            "the refresh window must be shorter than the lifetime",
+            true,
+        ),
+        (
+            builder().issuer("").build(),
+            "issuer and audience must not be empty; leave them out instead",
+            false,
+        ),
+        (
+            builder().audience(&"x".repeat(8_000)).build(),
+            "issuer and audience are too long: no token would be accepted",
+            true,
+        ),
+    ] {
+        let error = build.unwrap_err();
+        assert_eq!(error.to_string(), words);
+        assert_eq!(error.source().is_some(), has_source, "{words}");
+    }
+}
+
+#[test]
+fn debug_of_a_builder_shows_its_settings() {
+    let shown = format!("{:?}", builder().queue_bound(77));
+    assert!(shown.contains("queue_bound: 77"), "{shown}");
+}
+
+#[test]
+fn an_api_key_is_1_to_512_visible_ascii_characters() {
+    for text in ["k", &"k".repeat(ApiKey::MAX_CHARS), "!~"] {
+        assert!(ApiKey::parse(text).is_ok(), "{text:?}");
+    }
+    for text in [
+        "",
+        &"k".repeat(ApiKey::MAX_CHARS + 1),
+        "a key",
+        " k",
+        "k\n",
+        "k\u{7f}",
+        "clé",
+    ] {
+        assert!(ApiKey::parse(text).is_err(), "{text:?}");
     }
 }
 

@@ -10,8 +10,9 @@ use issuer::{
     Lifetime, Timestamp,
     decide::{Dead, IdempotencyKey, Issue, Policy, Refusal},
 };
-use issuer_service::{ManualClock, TokenService};
+use issuer_service::{Clock, ManualClock, TokenService};
 use issuer_store::MemoryStore;
+use time::{OffsetDateTime, PrimitiveDateTime};
 
 const WEEK: i64 = 7 * 86_400;
 
@@ -134,4 +135,17 @@ fn threads_that_move_a_clock_together_lose_no_step() {
         }
     });
     assert_eq!(time.timestamp().seconds_since(start), 40_000);
+}
+
+#[test]
+fn a_clock_before_the_year_0_stands_at_its_beginning() {
+    struct Broken;
+    impl Clock for Broken {
+        fn now(&self) -> OffsetDateTime {
+            PrimitiveDateTime::MIN.assume_utc()
+        }
+    }
+    let tokens = over(MemoryStore::new()).clock(Broken).build().unwrap();
+    let issued = tokens.blocking().issue(amy()).unwrap();
+    assert_eq!(issued.user().created_at, Timestamp::MIN);
 }
