@@ -5,7 +5,7 @@ use issuer::{
     KeyFingerprint, Timestamp, TokenId,
     decide::{Dead, MaxLiveTokens, Policy, Refusal, Rules},
     jose::{Claims, Expected, KeyError, KeySet, SignError, SigningKey, UnverifiedToken, VerifyError},
-    state::ControlError,
+    state::{ControlError, Version},
     user::UserId,
 };
 
@@ -34,6 +34,10 @@ fn an_error_names_the_rule_that_was_broken() {
         ),
         (VerifyError::Expired.to_string(), "the token has expired"),
         (
+            Timestamp::parse_rfc3339("today").unwrap_err().to_string(),
+            "must be an RFC 3339 date in the years 0000 to 9999",
+        ),
+        (
             ControlError::Newer.to_string(),
             "the control record was written by a newer version",
         ),
@@ -61,6 +65,12 @@ fn a_field_error_has_its_field_and_its_rule_apart() {
 #[test]
 fn the_limit_of_live_tokens_is_written_as_its_number() {
     assert_eq!(MaxLiveTokens::new(100).unwrap().to_string(), "100");
+}
+
+#[test]
+fn a_version_shows_all_of_itself() {
+    let version = Version::from_bytes([0xAB; 16]);
+    assert!(format!("{version:?}").contains(&"ab".repeat(16)), "{version:?}");
 }
 
 #[test]

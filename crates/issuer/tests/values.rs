@@ -8,7 +8,7 @@
 
 use issuer::{
     Digest, KeyFingerprint, Lifetime, Timestamp, TokenId,
-    state::{ApiKeyRecord, ApiKeyScope, Control, ControlError},
+    state::{ApiKeyRecord, ApiKeyScope, Control, ControlError, Version},
 };
 use proptest::prelude::*;
 use time::OffsetDateTime;
@@ -359,9 +359,10 @@ fn debug_shows_of_a_digest_no_more_than_tells_two_apart() {
 }
 
 #[test]
-fn a_fingerprint_is_the_bytes_that_it_was_made_of() {
+fn a_fingerprint_and_a_version_are_the_bytes_that_they_were_made_of() {
     let bytes = std::array::from_fn(|index| u8::try_from(index).unwrap());
     assert_eq!(KeyFingerprint::from_bytes(bytes).as_bytes(), &bytes);
+    assert_eq!(Version::from_bytes(bytes).as_bytes(), &bytes);
 }
 
 // --------------------------------------------------------------------------------------- Control
