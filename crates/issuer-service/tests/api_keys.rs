@@ -4,6 +4,7 @@
 mod given;
 
 use std::{
+    error::Error as _,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -185,6 +186,7 @@ fn keys_that_cannot_be_read_again_are_good_for_a_while_and_then_nobodys() {
         tokens.authorize(KEY).unwrap_err().kind(),
         &ErrorKind::Store(StoreErrorKind::Newer)
     );
+    assert!(tokens.authorize(KEY).unwrap_err().source().is_some());
     fails.store(false, Ordering::SeqCst);
     until(|| tokens.authorize(KEY).is_ok());
     assert!(known(&tokens, KEY));

@@ -149,3 +149,13 @@ fn a_clock_before_the_year_0_stands_at_its_beginning() {
     let issued = tokens.blocking().issue(amy()).unwrap();
     assert_eq!(issued.user().created_at, Timestamp::MIN);
 }
+
+#[test]
+fn a_token_of_another_audience_is_dead_and_says_so() {
+    let store = Arc::new(MemoryStore::new());
+    let issued = over(store.clone()).audience("chat").build().unwrap();
+    let issued = issued.blocking().issue(amy()).unwrap();
+    let other = over(store).audience("mail").build().unwrap();
+    let dead = other.blocking().authenticate(issued.token()).unwrap_err();
+    assert_eq!(dead.refusal(), Some(&Refusal::InvalidToken(Dead::Audience)));
+}
