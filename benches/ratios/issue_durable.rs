@@ -74,6 +74,8 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     group
         .sample_size(10)
         .sampling_mode(SamplingMode::Flat)
+        // Until the log of either side has grown to its size: after that, no commit lets it grow.
+        .warm_up_time(Duration::from_millis(150))
         .measurement_time(Duration::from_millis(150))
         .throughput(Throughput::Elements(1));
     group.bench_function(GROUP.floor, |bencher| {
@@ -133,7 +135,7 @@ fn callers(
 fn time_of(tokens: u64, issued: &AtomicU64) -> Duration {
     let (before, started) = (issued.load(Ordering::Relaxed), Instant::now());
     loop {
-        thread::sleep(Duration::from_micros(100));
+        thread::sleep(Duration::from_micros(500));
         let (more, elapsed) = (issued.load(Ordering::Relaxed) - before, started.elapsed());
         if more >= tokens {
             return elapsed.div_f64(more as f64 / tokens as f64);

@@ -17,9 +17,9 @@ use crate::error::{Fault, Result};
 /// (`wal.html`, section 11, "The WAL-reset bug").
 const OLDEST_SAFE_SQLITE: i32 = 3_051_003;
 
-/// Pages of the log at which a commit copies them into the database itself, 16 MiB: the bound for a host
-/// that never purges. A higher bound copies pages that many commits wrote, such as the last one of a table, once.
-const CHECKPOINT_AT_PAGES: i64 = 8_192;
+/// Pages of the log at which a commit copies them into the database itself, 2 MiB. The log is then written again from its
+/// beginning: a commit that lets the file grow takes twice as long as one that writes over what is there.
+const CHECKPOINT_AT_PAGES: i64 = 1_024;
 
 /// Half of what SQLite takes by itself: a commit writes five pages, each of which few rows have changed.
 const PAGE_BYTES: i64 = 2_048;

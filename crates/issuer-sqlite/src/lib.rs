@@ -45,7 +45,7 @@
 //! in writing, each waiting for [at most so long](SqliteOptions::busy_timeout); reads wait for nobody.
 //!
 //! # Upkeep
-//! Commits go to the log; every 16 MiB one of them also copies the log into the database, and takes as long
+//! Commits go to the log; every 2 MiB one of them also copies the log into the database, and takes as long
 //! as that takes. A host that calls [`purge`](issuer_store::Store::purge) now and then has it done there,
 //! where nobody waits for it.
 //!
