@@ -51,6 +51,8 @@ pub(crate) fn version() -> Version {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -61,5 +63,15 @@ mod tests {
         assert!(made.is_sorted_by(|one, next| one < next));
         let later = ids.fresh(now + time::Duration::milliseconds(1)).token_id;
         assert!(made.iter().all(|id| *id < later));
+    }
+
+    #[test]
+    fn an_id_begins_with_the_milliseconds_of_its_moment_also_after_the_clock_went_back() {
+        let ids = Ids::default();
+        for millis in [1_750_680_000_123_u64, 1_750_680_000_124, 1_750_680_000_007, 0] {
+            let now = OffsetDateTime::UNIX_EPOCH + Duration::from_millis(millis);
+            let id = ids.fresh(now).token_id;
+            assert_eq!(id.as_bytes()[..6], millis.to_be_bytes()[2..]);
+        }
     }
 }

@@ -184,6 +184,32 @@ fn debug_of_a_builder_shows_its_settings() {
 }
 
 #[test]
+fn debug_names_what_it_is_and_shows_no_token() {
+    let tokens = builder().clock(clock()).build().unwrap();
+    let issued = tokens.blocking().issue(amy()).unwrap();
+    let shown = format!("{issued:?}");
+    assert!(
+        shown.starts_with("Issued") && shown.contains("user001"),
+        "{shown}"
+    );
+    assert!(!shown.contains(issued.token()), "{shown}");
+    assert!(format!("{tokens:?}").starts_with("TokenService"));
+    assert!(format!("{:?}", tokens.blocking()).starts_with("Blocking"));
+}
+
+#[test]
+fn a_token_whose_key_is_gone_says_so() {
+    let [theirs, ours] = [("retired", [8; 32]), ("active", [7; 32])].map(|(kid, secret)| {
+        let key = SigningKey::hs256(secret).unwrap().with_kid(kid).unwrap();
+        let service = TokenService::builder(MemoryStore::new(), KeySet::new(key));
+        service.build().unwrap()
+    });
+    let issued = theirs.blocking().issue(amy()).unwrap();
+    let error = ours.blocking().authenticate(issued.token()).unwrap_err();
+    assert_eq!(error.refusal(), Some(&Refusal::InvalidToken(Dead::KeyGone)));
+}
+
+#[test]
 fn an_api_key_is_1_to_512_visible_ascii_characters() {
     for text in ["k", &"k".repeat(ApiKey::MAX_CHARS), "!~"] {
         assert!(ApiKey::parse(text).is_ok(), "{text:?}");

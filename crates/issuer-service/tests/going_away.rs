@@ -104,3 +104,36 @@ fn the_calls_may_move_between_threads() {
     sendable(&tokens.revoke_all(amy.id()));
     sendable(&tokens.ready());
 }
+
+#[test]
+fn of_a_check_whose_caller_went_away_the_store_is_not_asked() {
+    let gate = Gate::open();
+    let store = Arc::new(Watched::new().before({
+        let gate = gate.clone();
+        move |called| {
+            if called == Method::Find {
+                gate.pass();
+            }
+            Ok(())
+        }
+    }));
+    let tokens = over(store.clone()).build().unwrap();
+    let issued = tokens.blocking().issue(amy()).unwrap();
+    gate.close();
+    let asked = || store.calls(Method::Find).len();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut check = || {
+        let mut check = Box::pin(tokens.check(issued.token()));
+        assert!(check.as_mut().poll(&mut context).is_pending());
+        check
+    };
+    // Both readers are busy, so that the next one waits.
+    let first = check();
+    until(|| asked() == 1);
+    let second = check();
+    until(|| asked() == 2);
+    drop((first, second, check()));
+    gate.lift();
+    tokens.shutdown();
+    assert_eq!(asked(), 2);
+}

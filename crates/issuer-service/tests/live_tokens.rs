@@ -12,10 +12,11 @@ use std::{
     thread,
 };
 
-use given::{Gate, Method, Watched, amy, clock, over, until, user};
+use given::{Gate, Method, Watched, amy, clock, keys, over, until, user};
 use issuer::{
     Lifetime,
     decide::{Dead, Policy, Refusal},
+    jose::Claims,
 };
 use issuer_service::{Builder, Error};
 use issuer_store::{Effect, StoreError, StoreErrorKind};
@@ -73,6 +74,38 @@ fn without_a_store_a_revoked_token_passes_and_an_expired_one_does_not() {
         dead(tokens.verify_without_store(issued.token())),
         Some(Dead::Expired)
     );
+}
+
+#[test]
+fn a_token_that_says_something_else_than_the_record_of_its_id_is_unknown() {
+    let (store, clock) = (Arc::new(Watched::new()), clock());
+    let tokens = caching(&store).clock(clock.clone()).build().unwrap();
+    let issued = tokens.blocking().issue(amy()).unwrap();
+    let claims = tokens.blocking().check(issued.token()).unwrap();
+    let stored = Claims {
+        issuer: None,
+        subject: claims.subject(),
+        audience: None,
+        issued_at: clock.timestamp(),
+        expires_at: claims.expires_at(),
+        token_id: claims.token_id().unwrap(),
+    };
+    let of_another = Claims {
+        subject: "user002",
+        ..stored
+    };
+    let for_longer = Claims {
+        expires_at: claims.expires_at().saturating_add_seconds(1),
+        ..stored
+    };
+    for (claims, expected) in [
+        (stored, None),
+        (of_another, Some(Dead::Unknown)),
+        (for_longer, Some(Dead::Unknown)),
+    ] {
+        let token = keys().sign(&claims).unwrap();
+        assert_eq!(dead(tokens.blocking().check(token.as_str())), expected);
+    }
 }
 
 #[test]
