@@ -59,7 +59,7 @@ pub(crate) fn measure(context: &Context<'_>) -> Result<Vec<Section>> {
             rounds.note(of(FLOOR, callers), floor.rate(context.scale.window)?);
             for ours in &ours {
                 let (slices, commits) = (ours.counts.slices(), ours.counts.commits());
-                let rate = context.issue_rate(&ours.tokens, callers)?;
+                let rate = context.issue_rate(&ours.tokens, callers, &host::new_user)?;
                 rounds.note(of(ours.backend.name(), callers), rate);
                 let (slices, commits) = (ours.counts.slices() - slices, ours.counts.commits() - commits);
                 rounds.note(syncs(ours.backend, callers), slices as f64 / commits as f64);

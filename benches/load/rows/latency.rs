@@ -2,6 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
+use issuer::user::NewUser;
 use issuer_service::TokenService;
 
 use super::Context;
@@ -23,7 +24,7 @@ pub(crate) fn measure(context: &Context<'_>) -> Result<Vec<Section>> {
 fn of(context: &Context<'_>, backend: Backend) -> Result<Section> {
     let folder = context.temporary()?;
     let tokens = host::service(backend.open(folder.path())?).build()?;
-    let most = most(context, &tokens)?;
+    let most = most(context, &tokens, &host::new_user)?;
     let mut section = Section::new(format!("Latency of a durable issue against load, {backend}"));
     section.line(
         "most that goes through, 64 callers",
@@ -54,10 +55,14 @@ fn of(context: &Context<'_>, backend: Backend) -> Result<Section> {
 }
 
 /// Issues a second of 64 callers: the median of three windows.
-pub(super) fn most(context: &Context<'_>, tokens: &TokenService) -> Result<f64> {
+pub(super) fn most(
+    context: &Context<'_>,
+    tokens: &TokenService,
+    new_user: &(dyn Fn() -> Result<NewUser> + Sync),
+) -> Result<f64> {
     let mut rates = Vec::new();
     for _ in 0..3 {
-        rates.push(context.issue_rate(tokens, 64)?);
+        rates.push(context.issue_rate(tokens, 64, new_user)?);
     }
     Ok(Spread::of(rates).ok_or("nothing was measured")?.median)
 }

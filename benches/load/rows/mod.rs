@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use issuer::jose::KeySet;
+use issuer::{jose::KeySet, user::NewUser};
 use issuer_service::TokenService;
 use tokio::runtime::Runtime;
 
@@ -116,12 +116,17 @@ impl<'a> Context<'a> {
     }
 
     /// Issues a second that so many callers get out of the service, for new users.
-    fn issue_rate(&self, tokens: &TokenService, callers: usize) -> Result<f64> {
+    fn issue_rate(
+        &self,
+        tokens: &TokenService,
+        callers: usize,
+        new_user: &(dyn Fn() -> Result<NewUser> + Sync),
+    ) -> Result<f64> {
         ClosedLoop {
             callers,
             window: self.scale.window,
             work: &|_| {
-                tokens.blocking().issue(host::new_user()?)?;
+                tokens.blocking().issue(new_user()?)?;
                 Ok(true)
             },
         }

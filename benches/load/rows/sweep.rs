@@ -51,7 +51,7 @@ fn of(context: &Context<'_>, backend: Backend) -> Result<Section> {
     let store: Arc<dyn Store> = Arc::new(store);
     let rate = {
         let tokens = host::service(Arc::clone(&store)).build()?;
-        most(context, &tokens)? / 2.0
+        most(context, &tokens, &|| population.new_user())? / 2.0
     };
     let swept = counted(context.scale.swept, "dead token");
     let mut section = Section::new(format!(
