@@ -81,3 +81,67 @@ impl Kept {
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use issuer::{
+        KeyFingerprint, Timestamp,
+        state::{IssuedToken, TokenBody, TokenMode, TokenRecord, UserRecord},
+        user::UserId,
+    };
+
+    use super::*;
+
+    /// What a store may say of a token.
+    fn found() -> Arc<TokenState> {
+        let token = IssuedToken {
+            id: TokenId::from_bytes([7; 16]),
+            key: KeyFingerprint::from_bytes([7; 16]),
+            issuer: None,
+            audience: None,
+        };
+        Arc::new(TokenState {
+            token: TokenRecord {
+                body: TokenBody::Issued(token),
+                created_at: Timestamp::MIN,
+                expires_at: Timestamp::MAX,
+                revoked_at: None,
+            },
+            user: UserRecord {
+                id: UserId::parse("amy").unwrap(),
+                nickname: None,
+                avatar_url: None,
+                token_mode: TokenMode::Issued,
+                created_at: Timestamp::MIN,
+                updated_at: Timestamp::MIN,
+            },
+        })
+    }
+
+    #[test]
+    fn a_token_that_is_forgotten_keeps_one_in_64_of_the_others_from_being_kept() {
+        let (live, state) = (LiveTokens::at_most(1_000), found());
+        let token = |last| TokenId::from_bytes([7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, last]);
+        let asked: Vec<_> = (0..=255)
+            .map(|last| (token(last), live.since(token(last))))
+            .collect();
+        live.forget(token(5));
+        for (token, since) in &asked {
+            live.keep(*token, *since, &state);
+        }
+        let kept = asked
+            .iter()
+            .filter(|(token, _)| live.get(*token).is_some())
+            .count();
+        assert_eq!(kept, 256 - 4);
+        assert!(live.get(token(5)).is_none());
+    }
+
+    #[test]
+    fn a_host_that_asks_for_no_memory_has_none() {
+        let (live, state, token) = (LiveTokens::none(), found(), TokenId::from_bytes([7; 16]));
+        live.keep(token, live.since(token), &state);
+        assert!(live.get(token).is_none() && !live.keeps_any());
+        assert!(LiveTokens::at_most(1).keeps_any());
+    }
+}

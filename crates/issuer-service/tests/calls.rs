@@ -64,6 +64,7 @@ fn a_live_token_makes_the_second_issue_a_conflict_that_says_until_when() {
     let Some(Refusal::UserExists { room_at, .. }) = error.refusal() else {
         panic!("{error:?}")
     };
+    assert!(!error.is_retryable());
     assert_eq!(*room_at, first.expires_at());
     clock.advance(Lifetime::default().as_seconds());
     assert_ne!(tokens.blocking().issue(amy()).unwrap().token(), first.token());
