@@ -2,29 +2,14 @@
 
 use std::fmt;
 
-use axum::{
-    Router,
-    extract::Request,
-    http::Method,
-    middleware::{Next, from_fn, from_fn_with_state},
-    response::{IntoResponse as _, Response},
-    routing::{MethodRouter, any_service, delete, get, post},
-};
+use axum::Router;
 use issuer::FieldError;
 use issuer_service::{ApiKey, Error, TokenService};
-use tower_http::{
-    catch_panic::CatchPanicLayer,
-    cors::{AllowOrigin, CorsLayer},
-};
 
 use crate::{
     ClientKey, CorsOrigin, ResponseStyle,
-    auth::require_api_key,
     context::{Context, Shared},
-    edge,
-    error::{ApiError, MeError},
-    headers::{IM_AUTHORIZATION, IM_CLIENT_KEY, X_REQUEST_ID},
-    routes::{health, issue, me, revoke},
+    routes,
 };
 
 /// The routes of the token service: `POST /admin/clients`, `DELETE /admin/clients/{client_id}/token`,
@@ -96,47 +81,7 @@ impl HttpApi {
 
     /// The router as a server of its own: every path that it does not know is 404 in the shape of the API.
     pub fn into_service_router(self) -> Router {
-        let unknown = Router::new().fallback(not_found);
-        layered(unknown, edge::panicked).merge(Router::from(self))
-    }
-
-    fn admin(&self, context: &Context) -> Router {
-        let clients = post(issue::issue).fallback(method_not_allowed);
-        let token = delete(revoke::revoke).fallback(method_not_allowed);
-        let routes = Router::new();
-        let routes = with_slash(routes, "/admin/clients", clients);
-        let routes = with_slash(routes, "/admin/clients/{client_id}/token", token);
-        let routes = routes
-            .layer(from_fn(refuse_empty_segments))
-            .layer(from_fn(edge::name_route))
-            .with_state(context.clone())
-            .fallback(not_found);
-        // A caller without a key learns nothing, not even which paths there are: the routes, with the `Allow` that
-        // they add, are behind the gate as a whole.
-        let gate = from_fn_with_state(self.tokens.clone(), require_api_key);
-        let gated = Router::new().fallback_service(routes).layer(gate);
-        let admin = Router::new()
-            .route("/admin/", any_service(gated.clone()))
-            .route("/admin/{*any}", any_service(gated));
-        layered(admin, edge::panicked)
-    }
-
-    fn me(&self, context: &Context) -> Router {
-        let me = get(me::me).fallback(me_method_not_allowed);
-        let mut routes = with_slash(Router::new(), "/me", me)
-            .layer(CatchPanicLayer::custom(edge::panicked_on_me))
-            .with_state(context.clone());
-        if !self.cors_origins.is_empty() {
-            let origins = self.cors_origins.iter().cloned().map(CorsOrigin::into_header);
-            routes = routes.layer(
-                CorsLayer::new()
-                    .allow_origin(AllowOrigin::list(origins))
-                    .allow_methods([Method::GET, Method::HEAD])
-                    .allow_headers([IM_AUTHORIZATION, IM_CLIENT_KEY])
-                    .expose_headers([X_REQUEST_ID]),
-            );
-        }
-        routes.layer(from_fn(edge::identify_and_log))
+        Router::from(self).fallback_service(routes::unknown())
     }
 }
 
@@ -153,60 +98,12 @@ impl fmt::Debug for HttpApi {
 impl<S: Clone + Send + Sync + 'static> From<HttpApi> for Router<S> {
     fn from(http: HttpApi) -> Self {
         let context = Context::new(Shared {
-            tokens: http.tokens.clone(),
+            tokens: http.tokens,
             style: http.style,
             client_key: http.client_key,
         });
-        let health = with_slash(
-            Router::new(),
-            "/healthz",
-            get(health::healthz).fallback(method_not_allowed),
-        );
-        let health = with_slash(
-            health,
-            "/readyz",
-            get(health::readyz).fallback(method_not_allowed),
-        );
-        let health = layered(health.with_state(context.clone()), edge::panicked);
-        Router::new()
-            .merge(http.admin(&context))
-            .merge(http.me(&context))
-            .merge(health)
-            .with_state(())
+        routes::all(&context, http.cors_origins).with_state(())
     }
-}
-
-/// One trailing slash is accepted.
-fn with_slash(routes: Router<Context>, path: &str, method: MethodRouter<Context>) -> Router<Context> {
-    routes
-        .route(path, method.clone())
-        .route(&format!("{path}/"), method)
-}
-
-/// A parameter of a route matches an empty segment, too: `//` is a path that nobody knows.
-async fn refuse_empty_segments(request: Request, next: Next) -> Response {
-    if request.uri().path().contains("//") {
-        return ApiError::not_found().into_response();
-    }
-    next.run(request).await
-}
-
-fn layered(routes: Router, panicked: fn(Box<dyn std::any::Any + Send>) -> Response) -> Router {
-    routes
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(edge::identify_and_log))
-}
-
-async fn not_found() -> ApiError {
-    ApiError::not_found()
-}
-
-async fn method_not_allowed() -> ApiError {
-    ApiError::method_not_allowed()
-}
-
-async fn me_method_not_allowed() -> MeError {
-    MeError(ApiError::method_not_allowed())
 }
 
 /// Why an API key is not taken.

@@ -3,9 +3,8 @@
 use std::ops::Deref;
 
 use axum::{
-    extract::{FromRef, FromRequestParts, MatchedPath, Request, State},
-    http::request::Parts,
-    middleware::Next,
+    extract::{FromRef, FromRequestParts},
+    http::{HeaderMap, request::Parts},
     response::{IntoResponse, Response},
 };
 use issuer::state::{ApiKeyScope, UserRecord};
@@ -16,23 +15,10 @@ use crate::{
     headers,
 };
 
-/// Lets a request through whose one `IM-API-KEY` is good, with its caller beside it.
-pub(crate) async fn require_api_key(
-    State(tokens): State<TokenService>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let key = headers::only(request.headers(), &headers::IM_API_KEY);
-    match key.map(|key| tokens.authorize(key)).transpose() {
-        Ok(Some(Some(caller))) => {
-            request.extensions_mut().insert(caller);
-            // The routes behind this name themselves.
-            request.extensions_mut().remove::<MatchedPath>();
-            next.run(request).await
-        }
-        Ok(_) => ApiError::unauthorized().into_response(),
-        Err(error) => ApiError::from(error).into_response(),
-    }
+/// Whose the one `IM-API-KEY` of a request is.
+pub(crate) fn caller(tokens: &TokenService, headers: &HeaderMap) -> Result<ApiCaller, ApiError> {
+    let key = headers::only(headers, &headers::IM_API_KEY).ok_or_else(ApiError::unauthorized)?;
+    tokens.authorize(key)?.ok_or_else(ApiError::unauthorized)
 }
 
 /// Whether the caller's key may do what only these scopes may.

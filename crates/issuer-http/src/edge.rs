@@ -1,50 +1,107 @@
 //! What happens to every request: its id, its line in the log, and what a panic becomes.
 
-use std::{any::Any, time::Instant};
-
-use axum::{
-    extract::{MatchedPath, Request},
-    http::HeaderValue,
-    middleware::Next,
-    response::{IntoResponse, Response},
+use std::{
+    convert::Infallible,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Instant,
 };
 
+use axum::{
+    extract::Request,
+    http::{HeaderValue, Method},
+    response::Response,
+};
+use pin_project_lite::pin_project;
+use tower::Service;
+
 use crate::{
-    error::{ApiError, MeError},
+    error::{ApiError, Shape},
     headers::{X_REQUEST_ID, only},
 };
 
-/// Gives the request an id, or keeps the caller's, and logs one line: the route's template, never the path.
-pub(crate) async fn identify_and_log(request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let id = request_id(&request);
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
-    let route = response.extensions_mut().remove::<MatchedPath>().or(route);
-    tracing::info!(
-        target: "issuer_http::access",
-        method = %method,
-        route = route.as_ref().map_or("none", MatchedPath::as_str),
-        status = response.status().as_u16(),
-        micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
-        request_id = id.to_str().unwrap_or_default(),
-        "answered"
-    );
-    response.headers_mut().insert(X_REQUEST_ID, id);
-    response
+/// A route as the world meets it.
+#[derive(Clone)]
+pub(crate) struct Edge<S> {
+    /// The route's template: a path may hold what no log may.
+    pub(crate) route: &'static str,
+    pub(crate) shape: Shape,
+    pub(crate) inner: S,
 }
 
-/// Tells the log the template of a route that a wider one stands in front of.
-pub(crate) async fn name_route(request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
-    if let Some(route) = route {
-        response.extensions_mut().insert(route);
+impl<S> Service<Request> for Edge<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Answering<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
     }
-    response
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        Answering {
+            begun: Instant::now(),
+            id: request_id(&request),
+            method: request.method().clone(),
+            route: self.route,
+            shape: self.shape,
+            answer: catch_unwind(AssertUnwindSafe(|| self.inner.call(request))).ok(),
+        }
+    }
 }
 
+pin_project! {
+    /// A request on its way to its answer.
+    pub(crate) struct Answering<F> {
+        begun: Instant,
+        id: HeaderValue,
+        method: Method,
+        route: &'static str,
+        shape: Shape,
+        // None: it panicked.
+        #[pin]
+        answer: Option<F>,
+    }
+}
+
+impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let polled = this
+            .answer
+            .as_pin_mut()
+            .and_then(|answer| catch_unwind(AssertUnwindSafe(|| answer.poll(context))).ok());
+        let mut response = match polled {
+            Some(polled) => ready!(polled)?,
+            None => panicked(*this.shape),
+        };
+        tracing::info!(
+            target: "issuer_http::access",
+            method = this.method.as_str(),
+            route = *this.route,
+            status = response.status().as_u16(),
+            micros = u64::try_from(this.begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+            request_id = this.id.to_str().unwrap_or_default(),
+            "answered"
+        );
+        response.headers_mut().insert(X_REQUEST_ID, this.id.clone());
+        Poll::Ready(Ok(response))
+    }
+}
+
+/// The panic's own message has gone to the panic hook; it may hold what a client must not see.
+fn panicked(shape: Shape) -> Response {
+    tracing::error!("a request handler panicked");
+    shape(ApiError::internal())
+}
+
+/// The caller's id where it is fit to be logged, or a new one.
 fn request_id(request: &Request) -> HeaderValue {
     let theirs = only(request.headers(), &X_REQUEST_ID)
         .filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()))
@@ -53,17 +110,4 @@ fn request_id(request: &Request) -> HeaderValue {
     theirs
         .or_else(|| ours().ok())
         .unwrap_or(HeaderValue::from_static("none"))
-}
-
-/// A panic in a handler, in the shape of most routes.
-pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
-    // The panic's own message has gone to the panic hook; it may hold what a client must not see.
-    tracing::error!("a request handler panicked");
-    ApiError::internal().into_response()
-}
-
-/// The same in the shape of `/me`.
-pub(crate) fn panicked_on_me(_: Box<dyn Any + Send + 'static>) -> Response {
-    tracing::error!("a request handler panicked");
-    MeError(ApiError::internal()).into_response()
 }

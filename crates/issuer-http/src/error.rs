@@ -27,6 +27,9 @@ pub(crate) struct ApiError {
 #[derive(Clone, Debug)]
 pub(crate) struct MeError(pub(crate) ApiError);
 
+/// One of the two.
+pub(crate) type Shape = fn(ApiError) -> Response;
+
 /// Seconds after which a refused caller may try again.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 

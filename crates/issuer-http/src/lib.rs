@@ -40,6 +40,7 @@ mod client_id;
 mod client_key;
 mod context;
 mod cors_origin;
+mod door;
 mod edge;
 mod error;
 mod fields;

@@ -12,7 +12,12 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Bytes, http::Request, response::Response};
+use axum::{
+    Router,
+    body::Bytes,
+    http::{Request, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
 use hyper::{
     body::{Body, Frame, Incoming, SizeHint},
     server::conn::http1,
@@ -31,7 +36,7 @@ use tokio::{
 use crate::waiting_line::{Place, WaitingLine};
 
 /// Bytes of the longest head of a request.
-pub(crate) const MAX_HEAD_BYTES: usize = 32 * 1_024;
+const MAX_HEAD_BYTES: usize = 32 * 1_024;
 
 /// How long the head of a request may take to arrive, and how long a connection may be silent before.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -116,16 +121,42 @@ fn answer(
     if request.body().is_end_stream() {
         turn.pass(Side::Server);
     }
-    let request = request.map(|body| Watched {
-        body,
-        turn: turn.clone(),
+    // The parser takes a head that is longer than its buffer if it comes in one piece; whether a request is taken must
+    // not depend on how the network cut it.
+    let answered = (head_bytes(&request) <= MAX_HEAD_BYTES).then(|| {
+        let request = request.map(|body| Watched {
+            body,
+            turn: turn.clone(),
+        });
+        TowerToHyperService::new(app.clone()).call(request)
     });
-    let response = TowerToHyperService::new(app.clone()).call(request);
     async move {
-        let response = response.await;
+        let response = match answered {
+            Some(answered) => answered.await,
+            None => Ok(head_too_long()),
+        };
         turn.pass(Side::Client);
         response
     }
+}
+
+/// As the parser answers.
+fn head_too_long() -> Response {
+    let close = [(header::CONNECTION, "close")];
+    (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, close).into_response()
+}
+
+/// Bytes of the head as clients write it: one space after each colon, an empty line at the end.
+fn head_bytes(request: &Request<Incoming>) -> usize {
+    let target = request.uri();
+    // Only the absolute form (RFC 9112 section 3.2.2) has the first two.
+    let scheme = target.scheme_str().map_or(0, |scheme| scheme.len() + "://".len());
+    let authority = target.authority().map_or(0, |authority| authority.as_str().len());
+    let path = target.path_and_query().map_or(0, |path| path.as_str().len());
+    let line = request.method().as_str().len() + scheme + authority + path + "  HTTP/1.1\r\n".len();
+    let fields = request.headers().iter();
+    let fields = fields.map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    line + fields.sum::<usize>() + "\r\n".len()
 }
 
 /// Whose turn it is on a connection: the client's, until its request has arrived with all of its body.

@@ -5,13 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{
-    Router,
-    extract::Request,
-    http::{StatusCode, header},
-    middleware::{Next, from_fn},
-    response::{IntoResponse as _, Response},
-};
+use axum::Router;
 use hyper_util::server::graceful::GracefulShutdown;
 use issuer_http::ClientKey;
 use issuer_service::TokenService;
@@ -19,13 +13,8 @@ use tokio::net::TcpListener;
 use tracing::Level;
 
 use crate::{
-    connections::{self, MAX_HEAD_BYTES},
-    data_dir::DataDir,
-    failure::Failure,
-    first_api_key, logging,
-    settings::Settings,
-    signing_keys,
-    store_url::StoreUrl,
+    connections, data_dir::DataDir, failure::Failure, first_api_key, logging, settings::Settings,
+    signing_keys, store_url::StoreUrl,
 };
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -120,31 +109,7 @@ fn app(settings: &Settings, tokens: &TokenService) -> Result<Router, Failure> {
     for origin in settings.cors_origins.iter().flatten() {
         api = api.cors_origin(origin.clone());
     }
-    Ok(api.into_service_router().layer(from_fn(refuse_long_head)))
-}
-
-/// The parser takes a head that is longer than its buffer if it comes in one piece; whether a request is taken
-/// must not depend on how the network cut it.
-async fn refuse_long_head(request: Request, next: Next) -> Response {
-    if head_bytes(&request) > MAX_HEAD_BYTES {
-        // As after the parser's own.
-        let close = [(header::CONNECTION, "close")];
-        return (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, close).into_response();
-    }
-    next.run(request).await
-}
-
-/// Bytes of the head as clients write it: one space after each colon, an empty line at the end.
-fn head_bytes(request: &Request) -> usize {
-    let target = request.uri();
-    // Only the absolute form (RFC 9112 section 3.2.2) has the first two.
-    let scheme = target.scheme_str().map_or(0, |scheme| scheme.len() + "://".len());
-    let authority = target.authority().map_or(0, |authority| authority.as_str().len());
-    let path = target.path_and_query().map_or(0, |path| path.as_str().len());
-    let line = request.method().as_str().len() + scheme + authority + path + "  HTTP/1.1\r\n".len();
-    let fields = request.headers().iter();
-    let fields = fields.map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
-    line + fields.sum::<usize>() + "\r\n".len()
+    Ok(api.into_service_router())
 }
 
 fn listen(listen: &str) -> Result<std::net::TcpListener, Failure> {

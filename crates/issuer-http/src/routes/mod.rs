@@ -1,6 +1,119 @@
-//! One file a call.
+//! Which routes there are, and one file a call.
 
-pub(crate) mod health;
-pub(crate) mod issue;
-pub(crate) mod me;
-pub(crate) mod revoke;
+mod health;
+mod issue;
+mod me;
+mod revoke;
+
+use std::convert::Infallible;
+
+use axum::{
+    Router,
+    extract::Request,
+    handler::{Handler as _, HandlerWithoutStateExt as _},
+    http::Method,
+    response::{IntoResponse as _, Response},
+    routing::{MethodRouter, any_service},
+};
+use tower::{Layer as _, Service};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::{
+    CorsOrigin,
+    context::Context,
+    door::{Key, Methods, Rule},
+    edge::Edge,
+    error::{ApiError, MeError, Shape},
+    headers::{IM_AUTHORIZATION, IM_CLIENT_KEY, X_REQUEST_ID},
+};
+
+const SHAPE: Shape = ApiError::into_response;
+const SHAPE_OF_ME: Shape = |error| MeError(error).into_response();
+
+/// All of them, and every other path under `/admin/`.
+pub(crate) fn all(context: &Context, cors_origins: Vec<CorsOrigin>) -> Router {
+    let anybody = Rule {
+        key: Key::None,
+        methods: Methods::GET,
+        shape: SHAPE,
+    };
+    let of_me = Rule {
+        shape: SHAPE_OF_ME,
+        ..anybody.clone()
+    };
+    let of_admins = |methods| Rule {
+        key: Key::Api(context.tokens().clone()),
+        methods,
+        shape: SHAPE,
+    };
+
+    let healthz = anybody.clone().before(health::healthz.into_service());
+    let readyz = anybody.before(health::readyz.with_state(context.clone()));
+    let me = of_me.before(me::me.with_state(context.clone()));
+    let issue = of_admins(Methods::POST).before(issue::issue.with_state(context.clone()));
+    let revoke = of_admins(Methods::DELETE).before(revoke::revoke.with_state(context.clone()));
+    let unknown = of_admins(Methods::Any).before(not_found.into_service());
+
+    let routes = Router::new();
+    let routes = add(routes, "/healthz", |path| route(path, SHAPE, healthz));
+    let routes = add(routes, "/readyz", |path| route(path, SHAPE, readyz));
+    let routes = add(routes, "/me", |path| match cors(cors_origins) {
+        Some(cors) => route(path, SHAPE_OF_ME, cors.layer(me)),
+        None => route(path, SHAPE_OF_ME, me),
+    });
+    let routes = add(routes, "/admin/clients", |path| route(path, SHAPE, issue));
+    let routes = add(routes, "/admin/clients/{client_id}/token", |path| {
+        route(path, SHAPE, revoke)
+    });
+    // What remains. Its own template would say nothing.
+    let unknown = route(NO_ROUTE, SHAPE, unknown);
+    routes
+        .route("/admin/", unknown.clone())
+        .route("/admin/{*any}", unknown)
+}
+
+/// A route for all that no other route is for.
+pub(crate) fn unknown() -> MethodRouter {
+    route(NO_ROUTE, SHAPE, not_found.into_service())
+}
+
+/// What the log says of a path that nobody knows.
+const NO_ROUTE: &str = "none";
+
+fn route<S>(template: &'static str, shape: Shape, service: S) -> MethodRouter
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+{
+    any_service(Edge {
+        route: template,
+        shape,
+        inner: service,
+    })
+}
+
+/// One trailing slash is accepted.
+fn add(routes: Router, path: &'static str, route: impl FnOnce(&'static str) -> MethodRouter) -> Router {
+    let route = route(path);
+    routes
+        .route(path, route.clone())
+        .route(&format!("{path}/"), route)
+}
+
+/// For the pages of these origins; `None` where there are none.
+fn cors(origins: Vec<CorsOrigin>) -> Option<CorsLayer> {
+    if origins.is_empty() {
+        return None;
+    }
+    let origins = origins.into_iter().map(CorsOrigin::into_header);
+    let cors = CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods([Method::GET, Method::HEAD])
+        .allow_headers([IM_AUTHORIZATION, IM_CLIENT_KEY])
+        .expose_headers([X_REQUEST_ID]);
+    Some(cors)
+}
+
+async fn not_found() -> ApiError {
+    ApiError::not_found()
+}
