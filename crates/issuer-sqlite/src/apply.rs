@@ -6,29 +6,21 @@ use issuer::{
     user::{AvatarUrl, Nickname, UserId},
 };
 use issuer_store::Outcome;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{CachedStatement, Connection, OptionalExtension};
 
-use crate::{error::Result, load::holder, row::token_mode};
+use crate::{error::Result, load::holder, row::token_mode, statements::Statements};
 
 pub(crate) const VERSION: &str = "SELECT user_key, version FROM users WHERE id = ?1";
 
 /// A key that no user has or had.
-macro_rules! next_key {
-    () => {
-        "1 + max(ifnull((SELECT max(user_key) FROM users), 0), \
-         ifnull((SELECT last_key FROM erased_users WHERE only_row = 1), 0))"
-    };
-}
+pub(crate) const NEXT_KEY: &str = "SELECT 1 + max(ifnull((SELECT max(user_key) FROM users), 0), \
+     ifnull((SELECT last_key FROM erased_users WHERE only_row = 1), 0))";
 
-pub(crate) const INSERT_OWNER: &str =
-    concat!("INSERT INTO users (user_key, id) VALUES (", next_key!(), ", ?1)");
+pub(crate) const INSERT_OWNER: &str = "INSERT INTO users (user_key, id) VALUES (?1, ?2)";
 
-pub(crate) const INSERT_USER: &str = concat!(
-    "INSERT INTO users \
-     (user_key, id, version, nickname, avatar_url, token_mode, created_at, updated_at) VALUES (",
-    next_key!(),
-    ", ?1, ?2, ?3, ?4, ?5, ?6, ?7)"
-);
+pub(crate) const INSERT_USER: &str = "INSERT INTO users \
+     (user_key, id, version, nickname, avatar_url, token_mode, created_at, updated_at) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 pub(crate) const UPDATE_USER: &str = "UPDATE users SET version = ?2, nickname = ?3, avatar_url = ?4, \
      token_mode = ?5, created_at = ?6, updated_at = ?7 WHERE user_key = ?1";
@@ -57,11 +49,24 @@ const PUT_TOMBSTONE: &str = "INSERT INTO tombstones (digest, \"until\") VALUES (
 // Tokens and idempotency records go with it: ON DELETE CASCADE.
 pub(crate) const ERASE: &str = "DELETE FROM users WHERE user_key = ?1";
 
-/// Applies one commit, or writes nothing of it. The caller holds a transaction that began by writing: what
-/// is checked here still holds when it is written.
-pub(crate) fn apply(connection: &Connection, commit: &Commit) -> Result<Outcome> {
-    let mut writing = Writing::begin(connection, commit)?;
-    if !commit.holds(writing.version, |digest| holder(connection, digest))? {
+/// Applies each commit, or writes nothing of it. The caller holds a transaction that began by writing: what is checked
+/// here still holds when it is written.
+pub(crate) fn apply(connection: &Connection, commits: &[Commit]) -> Result<Vec<Outcome>> {
+    let mut tables = Tables {
+        statements: Statements::of(connection),
+        next_key: None,
+    };
+    commits
+        .iter()
+        .map(|commit| apply_one(&mut tables, commit))
+        .collect()
+}
+
+fn apply_one(tables: &mut Tables<'_>, commit: &Commit) -> Result<Outcome> {
+    let mut writing = Writing::begin(tables, commit)?;
+    if !commit.holds(writing.version, |digest| {
+        holder(&mut writing.tables.statements, digest)
+    })? {
         return Ok(Outcome::Conflict);
     }
     for change in &commit.changes {
@@ -71,9 +76,27 @@ pub(crate) fn apply(connection: &Connection, commit: &Commit) -> Result<Outcome>
     Ok(Outcome::Applied)
 }
 
+/// The tables while commits are written.
+struct Tables<'c> {
+    statements: Statements<'c>,
+    /// The key of the next new user, once it was asked for. Nobody else gives keys away in this transaction.
+    next_key: Option<i64>,
+}
+
+impl Tables<'_> {
+    fn new_key(&mut self) -> Result<i64> {
+        let key = match self.next_key {
+            Some(key) => key,
+            None => self.statements.get(NEXT_KEY)?.query_row([], |row| row.get(0))?,
+        };
+        self.next_key = key.checked_add(1);
+        Ok(key)
+    }
+}
+
 /// A commit while it is written.
-struct Writing<'a> {
-    connection: &'a Connection,
+struct Writing<'a, 'c> {
+    tables: &'a mut Tables<'c>,
     user: &'a UserId,
     next: Version,
     /// The user's key, once the user has a row.
@@ -82,19 +105,24 @@ struct Writing<'a> {
     version: Option<Version>,
 }
 
-impl<'a> Writing<'a> {
-    fn begin(connection: &'a Connection, commit: &'a Commit) -> Result<Self> {
-        let found: Option<(i64, Option<[u8; 16]>)> = connection
-            .prepare_cached(VERSION)?
+impl<'a, 'c> Writing<'a, 'c> {
+    fn begin(tables: &'a mut Tables<'c>, commit: &'a Commit) -> Result<Self> {
+        let found: Option<(i64, Option<[u8; 16]>)> = tables
+            .statements
+            .get(VERSION)?
             .query_row([commit.user.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         Ok(Self {
-            connection,
+            tables,
             user: &commit.user,
             next: commit.next,
             owner: found.map(|(owner, _)| owner),
             version: found.and_then(|(_, version)| version).map(Version::from_bytes),
         })
+    }
+
+    fn statement(&mut self, sql: &'static str) -> Result<&mut CachedStatement<'c>> {
+        self.tables.statements.get(sql)
     }
 
     fn write(&mut self, change: &Change) -> Result<()> {
@@ -111,18 +139,21 @@ impl<'a> Writing<'a> {
     }
 
     fn put_user(&mut self, record: &UserRecord) -> Result<()> {
-        let version = self.next.as_bytes();
+        let next = self.next;
+        let version = next.as_bytes();
         let nickname = record.nickname.as_ref().map(Nickname::as_str);
         let avatar_url = record.avatar_url.as_ref().map(AvatarUrl::as_str);
         let mode = token_mode(record.token_mode);
         let (created, updated) = (record.created_at.as_unix(), record.updated_at.as_unix());
         if let Some(owner) = self.owner {
             let values = (owner, version, nickname, avatar_url, mode, created, updated);
-            self.connection.prepare_cached(UPDATE_USER)?.execute(values)?;
+            self.statement(UPDATE_USER)?.execute(values)?;
         } else {
             let id = self.user.as_str();
-            let values = (id, version, nickname, avatar_url, mode, created, updated);
-            self.owner = Some(self.connection.prepare_cached(INSERT_USER)?.insert(values)?);
+            let key = self.tables.new_key()?;
+            let values = (key, id, version, nickname, avatar_url, mode, created, updated);
+            self.statement(INSERT_USER)?.execute(values)?;
+            self.owner = Some(key);
         }
         self.version = Some(self.next);
         Ok(())
@@ -139,7 +170,7 @@ impl<'a> Writing<'a> {
             token.expires_at.as_unix(),
             token.revoked_at.map(Timestamp::as_unix),
         );
-        self.connection.prepare_cached(PUT_ISSUED)?.execute(values)?;
+        self.statement(PUT_ISSUED)?.execute(values)?;
         Ok(())
     }
 
@@ -151,7 +182,7 @@ impl<'a> Writing<'a> {
             token.expires_at.as_unix(),
             token.revoked_at.map(Timestamp::as_unix),
         );
-        self.connection.prepare_cached(PUT_ASSIGNED)?.execute(values)?;
+        self.statement(PUT_ASSIGNED)?.execute(values)?;
         Ok(())
     }
 
@@ -163,19 +194,19 @@ impl<'a> Writing<'a> {
             replay.token.as_bytes(),
             replay.forgotten_at.as_unix(),
         );
-        self.connection.prepare_cached(PUT_REPLAY)?.execute(values)?;
+        self.statement(PUT_REPLAY)?.execute(values)?;
         Ok(())
     }
 
-    fn put_tombstone(&self, tombstone: Tombstone) -> Result<()> {
+    fn put_tombstone(&mut self, tombstone: Tombstone) -> Result<()> {
         let values = (tombstone.digest.as_bytes(), tombstone.until.as_unix());
-        self.connection.prepare_cached(PUT_TOMBSTONE)?.execute(values)?;
+        self.statement(PUT_TOMBSTONE)?.execute(values)?;
         Ok(())
     }
 
     fn erase(&mut self) -> Result<()> {
         if let Some(owner) = self.owner.take() {
-            self.connection.prepare_cached(ERASE)?.execute([owner])?;
+            self.statement(ERASE)?.execute([owner])?;
         }
         self.version = None;
         Ok(())
@@ -186,21 +217,21 @@ impl<'a> Writing<'a> {
         if let Some(owner) = self.owner {
             return Ok(owner);
         }
-        let owner = self
-            .connection
-            .prepare_cached(INSERT_OWNER)?
-            .insert([self.user.as_str()])?;
-        self.owner = Some(owner);
-        Ok(owner)
+        let key = self.tables.new_key()?;
+        let values = (key, self.user.as_str());
+        self.statement(INSERT_OWNER)?.execute(values)?;
+        self.owner = Some(key);
+        Ok(key)
     }
 
     /// The record has the version of the commit, whether the commit wrote it or not.
-    fn finish(self) -> Result<()> {
+    fn finish(mut self) -> Result<()> {
         if let (Some(owner), Some(version)) = (self.owner, self.version)
             && version != self.next
         {
-            let values = (owner, self.next.as_bytes());
-            self.connection.prepare_cached(UPDATE_VERSION)?.execute(values)?;
+            let next = self.next;
+            let values = (owner, next.as_bytes());
+            self.statement(UPDATE_VERSION)?.execute(values)?;
         }
         Ok(())
     }

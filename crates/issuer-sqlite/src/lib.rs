@@ -67,6 +67,7 @@ mod purge;
 mod readers;
 mod row;
 mod schema;
+mod statements;
 mod store;
 mod writer;
 

@@ -13,6 +13,7 @@ use crate::{
         ASSIGNED_COLUMNS, ISSUED_COLUMNS, assigned_columns, assigned_token, holding_token, issued_columns,
         issued_token, moment, replay, user, user_columns,
     },
+    statements::Statements,
 };
 
 pub(crate) const USER: &str = concat!(
@@ -73,57 +74,69 @@ pub(crate) const LIST: &str = concat!(
 const COUNT: &str =
     "SELECT (SELECT count(*) FROM users) - (SELECT count(*) FROM users WHERE version IS NULL)";
 
-/// A user with all that was asked beside. The caller sees to it that all of it is of one instant.
-pub(crate) fn snapshot(connection: &Connection, lookup: &Lookup<'_>) -> Result<Snapshot> {
+/// Users with all that was asked beside. The caller sees to it that all of it is of one instant.
+pub(crate) fn load(connection: &Connection, lookups: &[Lookup<'_>]) -> Result<Vec<Snapshot>> {
+    let mut statements = Statements::of(connection);
+    let lookups = lookups.iter();
+    lookups.map(|lookup| snapshot(&mut statements, lookup)).collect()
+}
+
+fn snapshot(statements: &mut Statements<'_>, lookup: &Lookup<'_>) -> Result<Snapshot> {
     let mut snapshot = Snapshot::default();
     let mut owner = None;
-    let mut statement = connection.prepare_cached(USER)?;
-    let mut rows = statement.query([lookup.user.as_str()])?;
+    let mut rows = statements.get(USER)?.query([lookup.user.as_str()])?;
     if let Some(row) = rows.next()? {
         owner = Some(row.get(USER_KEY)?);
         if has_record(row, 0)? {
             snapshot.user = Some(user(row, 0)?);
         }
     }
+    drop(rows);
     if let Some(owner) = owner {
-        unrevoked_tokens(connection, owner, &mut snapshot.tokens)?;
+        unrevoked_tokens(statements, owner, &mut snapshot.tokens)?;
     }
     for key in lookup.replays {
         let found = match owner {
-            Some(owner) => one(connection, REPLAY, (owner, key.as_bytes()), replay)?,
+            Some(owner) => one(statements, REPLAY, (owner, key.as_bytes()), replay)?,
             None => None,
         };
         snapshot.replays.push((*key, found));
     }
     for digest in lookup.digests {
-        snapshot.holders.push((*digest, holder(connection, *digest)?));
+        snapshot.holders.push((*digest, holder(statements, *digest)?));
     }
     Ok(snapshot)
 }
 
 /// Who holds a digest: a token that is not revoked, else the tombstone.
-pub(crate) fn holder(connection: &Connection, digest: Digest) -> Result<Option<Holder>> {
-    if let Some(token) = one(connection, HOLDING_TOKEN, [digest.as_bytes()], holding_token)? {
+pub(crate) fn holder(statements: &mut Statements<'_>, digest: Digest) -> Result<Option<Holder>> {
+    if let Some(token) = one(statements, HOLDING_TOKEN, [digest.as_bytes()], holding_token)? {
         return Ok(Some(token));
     }
-    one(connection, TOMBSTONE, [digest.as_bytes()], |row| {
+    one(statements, TOMBSTONE, [digest.as_bytes()], |row| {
         let until = moment(row, 0, "tombstones")?;
         Ok(Holder::Tombstone { until })
     })
 }
 
-/// A token with its user: one statement, and so of one instant.
-pub(crate) fn find(connection: &Connection, token: &TokenRef<'_>) -> Result<Option<TokenState>> {
+/// Tokens, each with its user by one statement, and so of one instant.
+pub(crate) fn find(connection: &Connection, tokens: &[TokenRef<'_>]) -> Result<Vec<Option<TokenState>>> {
+    let mut statements = Statements::of(connection);
+    let tokens = tokens.iter();
+    tokens.map(|token| find_one(&mut statements, token)).collect()
+}
+
+fn find_one(statements: &mut Statements<'_>, token: &TokenRef<'_>) -> Result<Option<TokenState>> {
     match token {
         TokenRef::Issued { user: id, id: jti } => {
-            one(connection, FIND_ISSUED, (jti.as_bytes(), id.as_str()), |row| {
+            one(statements, FIND_ISSUED, (jti.as_bytes(), id.as_str()), |row| {
                 Ok(TokenState {
                     token: issued_token(row)?,
                     user: user(row, ISSUED_COLUMNS)?.value,
                 })
             })
         }
-        TokenRef::Assigned(digest) => one(connection, FIND_ASSIGNED, [digest.as_bytes()], |row| {
+        TokenRef::Assigned(digest) => one(statements, FIND_ASSIGNED, [digest.as_bytes()], |row| {
             Ok(TokenState {
                 token: assigned_token(row)?,
                 user: user(row, ASSIGNED_COLUMNS)?.value,
@@ -137,10 +150,11 @@ pub(crate) fn list(connection: &Connection, page: &Page<'_>) -> Result<UserPage>
     let after = page.after.map_or("", |id| id.as_str());
     let mut statement = connection.prepare_cached(LIST)?;
     let mut rows = statement.query((after, whole(page.limit), whole(page.skip)))?;
+    let mut statements = Statements::of(connection);
     let mut users = Vec::new();
     while let Some(row) = rows.next()? {
         let mut tokens = Vec::new();
-        unrevoked_tokens(connection, row.get(USER_KEY)?, &mut tokens)?;
+        unrevoked_tokens(&mut statements, row.get(USER_KEY)?, &mut tokens)?;
         users.push(UserEntry {
             user: user(row, 0)?.value,
             tokens,
@@ -158,13 +172,16 @@ pub(crate) fn list(connection: &Connection, page: &Page<'_>) -> Result<UserPage>
     Ok(UserPage { users, total })
 }
 
-fn unrevoked_tokens(connection: &Connection, owner: i64, tokens: &mut Vec<TokenRecord>) -> Result<()> {
+fn unrevoked_tokens(
+    statements: &mut Statements<'_>,
+    owner: i64,
+    tokens: &mut Vec<TokenRecord>,
+) -> Result<()> {
     for (sql, token) in [
         (UNREVOKED_ISSUED, issued_token as fn(&Row<'_>) -> _),
         (UNREVOKED_ASSIGNED, assigned_token),
     ] {
-        let mut statement = connection.prepare_cached(sql)?;
-        let mut rows = statement.query([owner])?;
+        let mut rows = statements.get(sql)?.query([owner])?;
         while let Some(row) = rows.next()? {
             tokens.push(token(row)?);
         }
@@ -178,13 +195,12 @@ fn has_record(row: &Row<'_>, at: usize) -> Result<bool> {
 }
 
 fn one<T>(
-    connection: &Connection,
-    sql: &str,
+    statements: &mut Statements<'_>,
+    sql: &'static str,
     params: impl Params,
     decode: impl FnOnce(&Row<'_>) -> Result<T>,
 ) -> Result<Option<T>> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params)?;
+    let mut rows = statements.get(sql)?.query(params)?;
     rows.next()?.map(decode).transpose()
 }
 

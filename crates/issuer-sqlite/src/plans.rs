@@ -26,6 +26,7 @@ fn hot_statements() -> impl Iterator<Item = &'static str> {
         load::FIND_ASSIGNED,
         load::LIST,
         apply::VERSION,
+        apply::NEXT_KEY,
         apply::INSERT_OWNER,
         apply::INSERT_USER,
         apply::UPDATE_USER,
@@ -50,7 +51,8 @@ fn tables() -> Connection {
 fn no_statement_scans_or_sorts() {
     let connection = tables();
     for sql in hot_statements() {
-        let plan = plan(&connection, sql);
+        // The one row of a SELECT without FROM is of no table.
+        let plan = plan(&connection, sql).replace("SCAN CONSTANT ROW", "");
         assert!(!plan.contains("SCAN"), "{sql}\n{plan}");
         assert!(!plan.contains("B-TREE"), "{sql}\n{plan}");
     }

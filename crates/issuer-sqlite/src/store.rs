@@ -91,12 +91,7 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn load(&self, lookups: &[Lookup<'_>]) -> std::result::Result<Vec<Snapshot>, StoreError> {
         let load = |connection: &Connection| {
-            at_one_instant(connection, |connection| {
-                lookups
-                    .iter()
-                    .map(|lookup| load::snapshot(connection, lookup))
-                    .collect()
-            })
+            at_one_instant(connection, |connection| load::load(connection, lookups))
         };
         self.readable(|| {
             self.writer
@@ -106,12 +101,10 @@ impl Store for SqliteStore {
     }
 
     fn find(&self, tokens: &[TokenRef<'_>]) -> std::result::Result<Vec<Option<TokenState>>, StoreError> {
-        let find =
-            |connection: &Connection| tokens.iter().map(|token| load::find(connection, token)).collect();
         self.read(|connection| match tokens {
             // A statement alone is of one instant.
-            [_] => find(connection),
-            _ => at_one_instant(connection, find),
+            [_] => load::find(connection, tokens),
+            _ => at_one_instant(connection, |connection| load::find(connection, tokens)),
         })
     }
 
@@ -129,12 +122,7 @@ impl Store for SqliteStore {
         if commits.is_empty() {
             return Ok(Vec::new());
         }
-        self.write(|connection| {
-            commits
-                .iter()
-                .map(|commit| apply::apply(connection, commit))
-                .collect()
-        })
+        self.write(|connection| apply::apply(connection, commits))
     }
 
     fn purge(&self, dead_before: Timestamp, limit: usize) -> std::result::Result<usize, StoreError> {

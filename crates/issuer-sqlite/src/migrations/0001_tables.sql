@@ -8,7 +8,8 @@ CREATE TABLE users (
     version    BLOB CHECK (length(version) = 16),   -- the commit that wrote the row last
     nickname   TEXT,
     avatar_url TEXT,
-    token_mode TEXT CHECK (token_mode IN ('unset', 'issued', 'assigned')),
+    -- Not IN: of three or more values that makes a table for each row.
+    token_mode TEXT CHECK (token_mode = 'unset' OR token_mode = 'issued' OR token_mode = 'assigned'),
     created_at INTEGER,
     updated_at INTEGER,
     CHECK ((version IS NULL) = (token_mode IS NULL)
