@@ -74,7 +74,9 @@ pub(crate) enum Command {
     /// Serve HTTP until SIGTERM or SIGINT
     #[command(after_help = "Example:\n  issuer-server serve --listen 127.0.0.1:8080\n\n\
                             The first API key is that of ISSUER_API_KEY or of the file ISSUER_API_KEY_FILE; without either, \
-                            one is made into bootstrap-api-key in the data folder.")]
+                            one is made into bootstrap-api-key in the data folder.\n\n\
+                            The log goes to standard error, off a terminal as JSON, a line each. Those of answered requests are \
+                            written together, at most 50 ms late: a server that is killed takes that much with it.")]
     Serve,
 }
 

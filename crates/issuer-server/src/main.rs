@@ -10,6 +10,7 @@ mod data_dir;
 mod duration;
 mod failure;
 mod first_api_key;
+mod log_lines;
 mod logging;
 mod progress;
 mod request;

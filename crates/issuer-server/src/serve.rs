@@ -28,7 +28,7 @@ const STOP_TIME: Duration = Duration::from_millis(9_500);
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
-    logging::init(Level::INFO);
+    let _log = logging::init(Level::INFO);
     // First, so that a server that cannot listen leaves nothing behind.
     let listener = listen(settings.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?;
     let dir = DataDir::open(settings.data_dir.as_deref())?;

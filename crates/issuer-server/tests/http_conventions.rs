@@ -262,7 +262,7 @@ fn no_secret_is_logged() {
     assert_eq!(server.ask(&revoke.json(r#"{"token":body-secret}"#)).status, 400);
     assert_eq!(server.ask(&Ask::get("/path-secret")).status, 404);
 
-    let log = server.kill();
+    let log = server.stop();
     let signature = token.rsplit('.').next().unwrap().to_owned();
     for secret in [API_KEY, &signature, "-secret"] {
         assert!(!log.contains(secret), "{secret} in {log}");

@@ -57,7 +57,7 @@ fn nothing_leaks(store: Store) {
     send_all(server.address(), &mut marks);
     // While it runs, and what it leaves when it is killed and when it stops.
     assert!(look_through(&marks, &home.data_dir()) > 0);
-    let log = server.kill();
+    let log = server.stop();
     assert!(log.contains("answered"), "{log}");
     marks.are_not_in("the log", log.as_bytes());
     let server = serve(&home);
@@ -97,7 +97,7 @@ fn nothing_leaks_when_the_store_fails() {
             .unwrap();
     }
     send_to_a_failing_store(server.address(), &marks, &token);
-    let log = server.kill();
+    let log = server.stop();
     assert!(log.contains("the store failed"), "{log}");
     marks.are_not_in("the log", log.as_bytes());
 }
