@@ -17,6 +17,8 @@ pub(crate) struct Queue<T> {
 
 struct State<T> {
     waiting: VecDeque<T>,
+    /// Takers that must be woken: to wake nobody is a system call, too.
+    asleep: usize,
     open: bool,
 }
 
@@ -33,6 +35,7 @@ impl<T> Queue<T> {
     pub(crate) fn new(bound: usize, linger: Duration) -> Self {
         let state = State {
             waiting: VecDeque::new(),
+            asleep: 0,
             open: true,
         };
         Self {
@@ -53,8 +56,7 @@ impl<T> Queue<T> {
             return Err(Rejected::Full);
         }
         state.waiting.push_back(item);
-        drop(state);
-        self.arrived.notify_one();
+        self.wake_one(state);
         Ok(())
     }
 
@@ -66,17 +68,25 @@ impl<T> Queue<T> {
             if !state.open {
                 return None;
             }
+            state.asleep += 1;
             state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.asleep -= 1;
         }
         let count = state.waiting.len().min(limit);
         let batch = state.waiting.drain(..count).collect();
-        let more = !state.waiting.is_empty();
-        drop(state);
-        if more {
-            // Another taker may be asleep: the pushes that woke this one were for what it leaves, too.
-            self.arrived.notify_one();
+        if !state.waiting.is_empty() {
+            // The pushes that woke this taker were for what it leaves, too.
+            self.wake_one(state);
         }
         Some(batch)
+    }
+
+    fn wake_one(&self, state: MutexGuard<'_, State<T>>) {
+        let asleep = state.asleep;
+        drop(state);
+        if asleep > 0 {
+            self.arrived.notify_one();
+        }
     }
 
     /// The state, once there is something to take or the time is up.
