@@ -197,6 +197,19 @@ fn the_key_of_an_erased_user_is_never_used_again() {
     applied(&store, [updating("dan", 6, 7).erase()]);
     applied(&store, [writing("eve", Expect::Absent, 8).token(issued("t"))]);
     assert!(key("eve") > last + 1);
+    // Nor within one slice.
+    let before = key("eve");
+    applied(
+        &store,
+        [
+            creating("fay", 9),
+            updating("fay", 9, 10).erase(),
+            creating("gil", 11),
+            writing("hal", Expect::Absent, 12).token(issued("u")),
+        ],
+    );
+    assert!(key("gil") > before + 1);
+    assert!(key("hal") > key("gil"));
 }
 
 #[test]
