@@ -1,7 +1,7 @@
 //! What is done behind everybody's back: a change to the API keys is seen, and dead rows go.
 
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use issuer_store::Store;
 
@@ -16,11 +16,12 @@ const FIRST_PURGE_AFTER: Duration = Duration::from_millis(500);
 /// How often dead rows are looked for.
 const PURGE_EVERY: Duration = Duration::from_secs(30);
 
-/// Rows of one slice of a purge: a few milliseconds of a writer's time.
-const PURGE_SLICE: usize = 256;
+/// Rows of one slice of a purge: some milliseconds of a writer's time where each of them is on another page of the disk.
+const PURGE_SLICE: usize = 64;
 
-/// Between two slices, so that callers come first.
-const PURGE_PAUSE: Duration = Duration::from_millis(20);
+/// Callers come first: a pause between two slices is this many times as long as the slice took, which leaves them three
+/// quarters of the writer's time.
+const PURGE_PAUSES: u32 = 3;
 
 /// Rows stay for this long after their death: `verify` can say why a token is dead, and a clock that ran
 /// ahead by less kills nothing for good.
@@ -47,13 +48,18 @@ impl Keeper {
     pub(crate) fn purge(&self, store: &dyn Store, clock: &dyn Clock) {
         let mut pause = FIRST_PURGE_AFTER;
         while !self.sleep(pause) {
+            let begun = Instant::now();
             let purged = guard::write(|| {
                 let dead_before = clock.timestamp().saturating_add_seconds(-PURGE_AFTER_SECONDS);
                 store.purge(dead_before, PURGE_SLICE)
             });
             // Nobody waits for this, and what stays only takes space: it is tried again.
             let more = purged.is_ok_and(|rows| rows >= PURGE_SLICE);
-            pause = if more { PURGE_PAUSE } else { PURGE_EVERY };
+            pause = if more {
+                begun.elapsed().saturating_mul(PURGE_PAUSES)
+            } else {
+                PURGE_EVERY
+            };
         }
     }
 
