@@ -17,10 +17,6 @@ use crate::error::{Fault, Result};
 /// (`wal.html`, section 11, "The WAL-reset bug").
 const OLDEST_SAFE_SQLITE: i32 = 3_051_003;
 
-/// Pages of the log at which a commit copies them into the database itself, 2 MiB. The log is then written again from its
-/// beginning: a commit that lets the file grow takes twice as long as one that writes over what is there.
-const CHECKPOINT_AT_PAGES: i64 = 1_024;
-
 /// Half of what SQLite takes by itself: a commit writes five pages, each of which few rows have changed.
 const PAGE_BYTES: i64 = 2_048;
 
@@ -58,7 +54,8 @@ impl DatabaseFile {
         harden(&connection, self.busy_timeout)?;
         // Of a new file alone; any size will do, and an older file keeps its own.
         connection.pragma_update(None, "page_size", PAGE_BYTES)?;
-        set(&connection, "wal_autocheckpoint", CHECKPOINT_AT_PAGES)?;
+        // The log is copied when `checkpoints` says so.
+        set(&connection, "wal_autocheckpoint", 0)?;
         set(&connection, "journal_size_limit", LOG_BYTES_KEPT)?;
         set(&connection, "cache_size", -WRITER_CACHE_KIB)?;
         // By now the first page was read; its "file format write version" says the same in another way
@@ -85,16 +82,6 @@ impl DatabaseFile {
         // Each connection is used by one thread at a time, so that its own mutex is of no use.
         let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         Ok(Connection::open_with_flags(&self.path, flags)?)
-    }
-
-    /// Copies what the log holds into the database, as far as nobody is in the way, and waits for nobody.
-    ///
-    /// It has a connection of its own, so that no commit waits for it. Nothing rests on it: what it fails
-    /// to copy stays in the log.
-    pub(crate) fn checkpoint(&self) {
-        let checkpoint =
-            |connection: Connection| connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-        let _ = self.connect_writer().map(checkpoint);
     }
 
     /// The same file by its own name: SQLite keeps the log beside the file, not beside a link to it.

@@ -45,15 +45,16 @@
 //! in writing, each waiting for [at most so long](SqliteOptions::busy_timeout); reads wait for nobody.
 //!
 //! # Upkeep
-//! Commits go to the log; every 2 MiB one of them also copies the log into the database, and takes as long
-//! as that takes. A host that calls [`purge`](issuer_store::Store::purge) now and then has it done there,
-//! where nobody waits for it.
+//! Commits go to the log. Once that has 2 MiB, or up to 16 where commits are large, a thread copies it into the
+//! database beside them; the commit that comes next copies what was added meanwhile, and the log is written
+//! again from its beginning. [`purge`](issuer_store::Store::purge) copies it, too, once nothing is left to purge.
 //!
 //! # Looking inside
 //! `sqlite3 -readonly users.db "SELECT * FROM tokens WHERE user = 'user001'"`. Every table is `STRICT`, a
 //! column a field, times are seconds since 1970; the view `tokens` shows ids and times as people write them.
 
 mod apply;
+mod checkpoints;
 mod connection;
 mod control;
 mod error;

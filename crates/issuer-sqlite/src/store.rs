@@ -11,6 +11,7 @@ use rusqlite::Connection;
 
 use crate::{
     apply,
+    checkpoints::copy_now,
     connection::{DatabaseFile, at_one_instant},
     control,
     error::Result,
@@ -128,7 +129,7 @@ impl Store for SqliteStore {
     fn purge(&self, dead_before: Timestamp, limit: usize) -> std::result::Result<usize, StoreError> {
         let purged = self.write(|connection| purge::purge(connection, dead_before, limit))?;
         if purged < limit {
-            self.file.checkpoint();
+            copy_now(&self.file);
         }
         Ok(purged)
     }

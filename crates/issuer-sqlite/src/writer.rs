@@ -9,6 +9,7 @@ use issuer_store::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::{
+    checkpoints::Checkpoints,
     connection::{DatabaseFile, use_write_ahead_log},
     error::{Fault, Result},
     file_id::FileId,
@@ -17,6 +18,8 @@ use crate::{
 
 /// The one connection that writes, and what it takes to trust it again after a failure.
 pub(crate) struct Writer {
+    // Dropped first, and waited for: see the order in which a store is dropped.
+    pub(crate) checkpoints: Checkpoints,
     file: DatabaseFile,
     /// `None` after a failure that makes the connection itself suspect.
     connection: Mutex<Option<Connection>>,
@@ -28,8 +31,11 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// With a connection that has read by now, so that its log exists.
-    pub(crate) fn new(connection: Connection, file: DatabaseFile) -> Result<Self> {
+    pub(crate) fn new(mut connection: Connection, file: DatabaseFile) -> Result<Self> {
+        let checkpoints = Checkpoints::of(file.clone());
+        checkpoints.watch(&mut connection)?;
         Ok(Self {
+            checkpoints,
             log: Mutex::new(FileId::of(&file.log())?),
             file,
             connection: Mutex::new(Some(connection)),
@@ -45,7 +51,10 @@ impl Writer {
         let mut slot = self.lock();
         let connection = self.ready(&mut slot).map_err(|fault| fault.at(&self.file.path))?;
         let failure = match transact(connection, work) {
-            Ok(done) => return Ok(done),
+            Ok(done) => {
+                self.checkpoints.after_commit(connection);
+                return Ok(done);
+            }
             Err(failure) => failure,
         };
         let clean = connection.is_autocommit();
@@ -121,6 +130,7 @@ impl Writer {
         use_write_ahead_log(&connection, self.file.busy_timeout)?;
         // Where no other connection was left, this one has made a log, or taken what it found in one for committed.
         self.file.secure_log(&mut connection)?;
+        self.checkpoints.watch(&mut connection)?;
         *self.log.lock().unwrap_or_else(PoisonError::into_inner) = FileId::of(&self.file.log())?;
         Ok(connection)
     }
