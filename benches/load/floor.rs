@@ -1,6 +1,8 @@
 //! The floor of every durable write: four kilobytes over those that are there, and a sync.
 
-use std::{fs::File, io, os::unix::fs::FileExt as _, path::Path, time::Duration};
+use std::{fs::File, io, iter, os::unix::fs::FileExt as _, path::Path, sync::mpsc, thread, time::Duration};
+
+use tokio::sync::oneshot;
 
 use crate::{Result, measure::one_caller};
 
@@ -19,11 +21,67 @@ impl Overwrite {
 
     /// Syncs a second of one caller.
     pub(crate) fn rate(&self, window: Duration) -> Result<f64> {
-        let mut page = [0_u8; PAGE_BYTES];
+        let mut number = 0;
         one_caller(window, |_| {
-            page[0] = page[0].wrapping_add(1);
-            self.0.write_all_at(&page, 0)?;
-            Ok(self.0.sync_data()?)
+            number += 1;
+            Ok(self.write(number)?)
         })
+    }
+
+    fn write(&self, number: u64) -> io::Result<()> {
+        let mut page = [0_u8; PAGE_BYTES];
+        page[..8].copy_from_slice(&number.to_be_bytes());
+        self.0.write_all_at(&page, 0)?;
+        self.0.sync_data()
+    }
+}
+
+/// The floor of many durable writes: those that come while one is synced share the next sync.
+pub(crate) struct SharedSync(mpsc::Sender<oneshot::Sender<io::Result<()>>>);
+
+impl SharedSync {
+    /// Its thread ends with it.
+    pub(crate) fn start(file: Overwrite) -> Self {
+        let (sender, waiting) = mpsc::channel::<oneshot::Sender<io::Result<()>>>();
+        thread::spawn(move || {
+            let mut number = 0;
+            while let Ok(first) = waiting.recv() {
+                let batch: Vec<_> = iter::once(first).chain(waiting.try_iter()).collect();
+                number += 1;
+                let synced = file.write(number);
+                for answer in batch {
+                    let outcome = synced.as_ref().copied().map_err(|error| error.kind().into());
+                    // Whoever gave up needs none.
+                    let _ = answer.send(outcome);
+                }
+            }
+        });
+        Self(sender)
+    }
+
+    /// Is there once what it wrote is on the disk.
+    pub(crate) fn write(&self) -> impl Future<Output = Result<()>> + Send + 'static + use<> {
+        let (answer, answered) = oneshot::channel();
+        let sent = self.0.send(answer);
+        async move {
+            sent.map_err(|_| "the floor is gone")?;
+            Ok(answered.await??)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_that_come_at_once_are_all_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let floor = SharedSync::start(Overwrite::preallocated(&folder.path().join("floor")).unwrap());
+        let writes: Vec<_> = (0..100).map(|_| floor.write()).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for write in writes {
+            runtime.block_on(write).unwrap();
+        }
     }
 }

@@ -111,7 +111,8 @@ pub(crate) struct Scale {
     /// Of the ladder of callers.
     pub(crate) callers: Vec<usize>,
     pub(crate) http_window: Duration,
-    /// Of an open loop, long enough for several checkpoints.
+    pub(crate) latency_rounds: u64,
+    /// Of an open loop, long enough for the log to be copied several times.
     pub(crate) latency_window: Duration,
     pub(crate) users_sqlite: Vec<u64>,
     pub(crate) users_sled: Vec<u64>,
@@ -137,6 +138,7 @@ impl Options {
                 window: Duration::from_millis(80),
                 callers: vec![1, 16],
                 http_window: Duration::from_millis(150),
+                latency_rounds: 1,
                 latency_window: Duration::from_millis(300),
                 users_sqlite: vec![100, 1_000],
                 users_sled: vec![100, 1_000],
@@ -154,7 +156,8 @@ impl Options {
             window: Duration::from_millis(500),
             callers: (0..=8).map(|power| 1 << power).collect(),
             http_window: Duration::from_secs(2),
-            latency_window: Duration::from_secs(30),
+            latency_rounds: 7,
+            latency_window: Duration::from_secs(5),
             users_sqlite: decades(self.most_users),
             users_sled: decades(self.most_users_sled),
             checks: 100_000,

@@ -10,4 +10,4 @@ pub(crate) use closed_loop::{ClosedLoop, one_caller};
 pub(crate) use open_loop::{OpenLoop, Outcome};
 pub(crate) use rounds::Rounds;
 pub(crate) use spread::Spread;
-pub(crate) use tail::{Percentiles, Tail};
+pub(crate) use tail::{P50, P999, PERCENTILES, Percentiles, Tail};

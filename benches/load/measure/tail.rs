@@ -14,6 +14,12 @@ const MOST_NANOS: u64 = 3_600_000_000_000;
 /// Any number of latencies, each to three digits.
 pub(crate) struct Tail(Histogram<u64>);
 
+pub(crate) const P50: &str = "p50";
+pub(crate) const P999: &str = "p99.9";
+
+/// The names of all, in ascending order.
+pub(crate) const PERCENTILES: [&str; 5] = [P50, "p90", "p99", P999, "max"];
+
 /// Latencies in seconds that so many of a hundred stayed within.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Percentiles {
@@ -53,10 +59,10 @@ impl Percentiles {
     /// By the name of each, in ascending order.
     pub(crate) const fn named(&self) -> [(&'static str, f64); 5] {
         [
-            ("p50", self.p50),
+            (P50, self.p50),
             ("p90", self.p90),
             ("p99", self.p99),
-            ("p99.9", self.p999),
+            (P999, self.p999),
             ("max", self.max),
         ]
     }

@@ -1,6 +1,6 @@
 //! How long a token takes, at a quarter, a half and three quarters of what goes through.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use issuer::user::NewUser;
 use issuer_service::TokenService;
@@ -9,8 +9,9 @@ use super::Context;
 use crate::{
     Result,
     backend::{BACKENDS, Backend, checkpoints},
+    floor::{Overwrite, SharedSync},
     host,
-    measure::{OpenLoop, Outcome, Percentiles, Spread},
+    measure::{OpenLoop, Outcome, P50, P999, PERCENTILES, Rounds, Spread},
     report::{Axis, AxisScale, Budget, Chart, Quantity, Section, Series, Unit},
 };
 
@@ -21,9 +22,15 @@ pub(crate) fn measure(context: &Context<'_>) -> Result<Vec<Section>> {
     BACKENDS.into_iter().map(|backend| of(context, backend)).collect()
 }
 
+/// What is measured at each load.
+const ISSUE: &str = "issue";
+/// The same arrivals, with nothing to do but to be durable.
+const FLOOR: &str = "floor";
+
 fn of(context: &Context<'_>, backend: Backend) -> Result<Section> {
     let folder = context.temporary()?;
     let tokens = host::service(backend.open(folder.path())?).build()?;
+    let floor = SharedSync::start(Overwrite::preallocated(&folder.path().join("floor"))?);
     let most = most(context, &tokens, &host::new_user)?;
     let mut section = Section::new(format!("Latency of a durable issue against load, {backend}"));
     section.line(
@@ -31,27 +38,54 @@ fn of(context: &Context<'_>, backend: Backend) -> Result<Section> {
         Unit::PerSecond,
         Some(Spread::once(most)),
     );
-    let mut measured = Vec::new();
-    for (seed, (share, name)) in (1..).zip(SHARES) {
-        let before = log_sequence(backend, folder.path());
-        let outcome = open_loop(context, &tokens, most * share, seed)?;
-        let after = log_sequence(backend, folder.path());
-        line(&mut section, name, &outcome, backend);
-        if let Some((before, after)) = before.zip(after) {
-            section.note(format!(
-                "At {name}: {} checkpoints that began the log anew.",
-                after.wrapping_sub(before)
-            ));
+    let before = log_sequence(backend, folder.path());
+    let mut rounds = Rounds::default();
+    for round in 0..context.scale.latency_rounds {
+        for (seed, (share, load)) in (round * 3..).zip(SHARES) {
+            let plan = OpenLoop {
+                rate: most * share,
+                window: context.scale.latency_window,
+                seed,
+            };
+            let issued = plan.run(context.runtime.handle(), |_| issue(tokens.clone()))?;
+            caveats(&mut section, load, &issued);
+            note(&mut rounds, ISSUE, load, &issued);
+            let synced = plan.run(context.runtime.handle(), |_| floor.write())?;
+            caveats(&mut section, &format!("{load}, the floor"), &synced);
+            note(&mut rounds, FLOOR, load, &synced);
         }
-        caveats(&mut section, name, &outcome);
-        measured.push((share * 100.0, outcome.latency));
+    }
+    for (_, load) in SHARES {
+        lines(&mut section, load, backend, &rounds);
+    }
+    if let Some((before, after)) = before.zip(log_sequence(backend, folder.path())) {
+        section.note(format!(
+            "The log was begun anew {} times, each after it had been copied.",
+            after.wrapping_sub(before)
+        ));
     }
     section.note(
         "Arrivals are scheduled, at random and independently of the answers; a latency begins when its request was due. \
-         The share is of the most that goes through.",
+         The share is of the most that goes through. The floor has the same arrivals, each answered after an overwrite of \
+         4 KiB and a sync that it shares with all who waited for it.",
     );
-    section.charts.push(chart(backend, &measured));
+    section.charts.push(chart(backend, &rounds));
     Ok(section)
+}
+
+async fn issue(tokens: TokenService) -> Result<()> {
+    tokens.issue(host::new_user()?).await?;
+    Ok(())
+}
+
+fn key(what: &str, load: &str, percentile: &str) -> String {
+    format!("{what} at {load}: {percentile}")
+}
+
+fn note(rounds: &mut Rounds, what: &str, load: &str, outcome: &Outcome) {
+    for (percentile, seconds) in outcome.latency.named() {
+        rounds.note(key(what, load, percentile), seconds);
+    }
 }
 
 /// Issues a second of 64 callers: the median of three windows.
@@ -67,39 +101,46 @@ pub(super) fn most(
     Ok(Spread::of(rates).ok_or("nothing was measured")?.median)
 }
 
-fn open_loop(context: &Context<'_>, tokens: &TokenService, rate: f64, seed: u64) -> Result<Outcome> {
-    let plan = OpenLoop {
-        rate,
-        window: context.scale.latency_window,
-        seed,
-    };
-    let tokens = Arc::new(tokens.clone());
-    plan.run(context.runtime.handle(), |_| {
-        let tokens = Arc::clone(&tokens);
-        async move {
-            tokens.issue(host::new_user()?).await?;
-            Ok(())
-        }
-    })
-}
-
-fn line(section: &mut Section, name: &str, outcome: &Outcome, backend: Backend) {
-    let latency = outcome.latency;
+fn lines(section: &mut Section, load: &str, backend: Backend, rounds: &Rounds) {
+    let at = |what, percentile| key(what, load, percentile);
     let Some(line) = section.line(
-        format!("at {name} of it: p50"),
+        format!("at {load} of it: {P50}"),
         Unit::Seconds,
-        Some(Spread::once(latency.p50)),
+        rounds.spread(&at(ISSUE, P50)),
     ) else {
         return;
     };
-    for (percentile, value) in latency.named().into_iter().skip(1) {
-        let is_budgeted = percentile == "p99.9" && name == HALF && backend == Backend::Sqlite;
+    for percentile in PERCENTILES.into_iter().filter(|percentile| *percentile != P50) {
+        let Some(seconds) = rounds.spread(&at(ISSUE, percentile)) else {
+            continue;
+        };
+        let is_budgeted = percentile == P999 && load == HALF && backend == Backend::Sqlite;
         line.beside(
-            format!("{percentile} ({}) to p50", Quantity(value, Unit::Seconds)),
-            Some(Spread::once(value / latency.p50)),
+            format!(
+                "{percentile} ({}) to p50",
+                Quantity(seconds.median, Unit::Seconds)
+            ),
+            rounds.ratio(&at(ISSUE, percentile), &at(ISSUE, P50)),
             is_budgeted.then_some(Budget::AtMost(10.0)),
         );
     }
+    let Some(line) = section.line(
+        format!("at {load} of it, floor: {P999}"),
+        Unit::Seconds,
+        rounds.spread(&at(FLOOR, P999)),
+    ) else {
+        return;
+    };
+    line.beside(
+        "to p50 of an issue",
+        rounds.ratio(&at(FLOOR, P999), &at(ISSUE, P50)),
+        None,
+    );
+    line.beside(
+        "p99.9 of an issue to it",
+        rounds.ratio(&at(ISSUE, P999), &at(FLOOR, P999)),
+        None,
+    );
 }
 
 /// What makes the latencies worth less, or nothing.
@@ -126,17 +167,26 @@ fn log_sequence(backend: Backend, folder: &Path) -> Option<u32> {
         .flatten()
 }
 
-fn chart(backend: Backend, measured: &[(f64, Percentiles)]) -> Chart {
-    let series = (0..5).filter_map(|which| {
-        let at = |percentiles: &Percentiles| percentiles.named().into_iter().nth(which);
-        let (name, _) = measured.first().and_then(|(_, percentiles)| at(percentiles))?;
-        let points = measured
-            .iter()
-            .filter_map(|(load, percentiles)| Some((*load, at(percentiles)?.1)));
-        Some(Series {
-            name: name.to_owned(),
-            points: points.collect(),
-        })
+fn chart(backend: Backend, rounds: &Rounds) -> Chart {
+    // The longest first, as the lines lie.
+    let issued = PERCENTILES
+        .into_iter()
+        .rev()
+        .map(|percentile| (ISSUE, percentile));
+    let series = issued.chain([(FLOOR, P999)]).filter_map(|(what, percentile)| {
+        let points: Vec<_> = SHARES
+            .into_iter()
+            .filter_map(|(share, load)| {
+                let spread = rounds.spread(&key(what, load, percentile))?;
+                Some((share * 100.0, spread.median))
+            })
+            .collect();
+        let name = if what == FLOOR {
+            format!("{FLOOR}: {percentile}")
+        } else {
+            percentile.to_owned()
+        };
+        (!points.is_empty()).then_some(Series { name, points })
     });
     Chart {
         name: format!("latency-load-{}", backend.name().to_lowercase()),
@@ -147,7 +197,6 @@ fn chart(backend: Backend, measured: &[(f64, Percentiles)]) -> Chart {
             AxisScale::Linear,
         ),
         y: Axis::new("latency", Unit::Seconds, AxisScale::Log10),
-        // The longest first, as the lines lie.
-        series: series.collect::<Vec<_>>().into_iter().rev().collect(),
+        series: series.collect(),
     }
 }
