@@ -18,18 +18,11 @@ use rusqlite::{Connection, hooks::Wal};
 
 use crate::{connection::DatabaseFile, error::Result};
 
-/// Pages of the log below which it is not copied, 2 MiB. While the file of the log grows a commit takes twice as long as
-/// one that writes over what is there.
-const FEWEST_PAGES: i32 = 1_024;
+/// Pages of the log at which it is copied, 1 MiB. More at once would be less work, for a page that is in the log twice is
+/// copied once; but the disk is busy with a copy for so long that commits beside it wait.
+const COPY_AT_PAGES: i32 = 512;
 
-/// Commits that share a copy: as many as one caller makes in so many pages, so that large commits share it, too.
-const COMMITS: u32 = 200;
-
-/// Pages at which the log is copied after however few commits, 16 MiB: whoever opens the file after a crash reads all of
-/// it, and writes it again.
-const MOST_PAGES: i32 = 8_192;
-
-/// Copies the log as often as it is worth it.
+/// Copies the log whenever it has grown to a certain length.
 pub(crate) struct Checkpoints {
     file: DatabaseFile,
     log: Arc<Log>,
@@ -43,10 +36,11 @@ struct Log {
     stage: Mutex<Stage>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {
-    /// So many commits since the log was copied.
-    Growing(u32),
+    /// The log is not long enough.
+    #[default]
+    Growing,
     /// The thread copies it.
     Copying,
     /// All is copied but for what was added meanwhile.
@@ -80,24 +74,17 @@ impl Checkpoints {
 
     /// To be called after each commit, with the connection that made it.
     pub(crate) fn after_commit(&self, writer: &Connection) {
-        let pages = self.log.pages.load(Ordering::Relaxed);
+        let is_long = self.log.pages.load(Ordering::Relaxed) >= COPY_AT_PAGES;
         let mut stage = self.log.stage();
         *stage = match *stage {
             Stage::Copying => Stage::Copying,
-            Stage::Copied => {
-                // Else this commit has begun the log anew.
-                if pages >= FEWEST_PAGES {
+            Stage::Growing if is_long && self.ask() => Stage::Copying,
+            Stage::Growing | Stage::Copied => {
+                // What is short after a copy was begun anew by this commit.
+                if is_long {
                     copy_or_leave(writer);
                 }
-                Stage::Growing(0)
-            }
-            Stage::Growing(commits) if !is_due(pages, commits.saturating_add(1)) => {
-                Stage::Growing(commits.saturating_add(1))
-            }
-            Stage::Growing(_) if self.ask() => Stage::Copying,
-            Stage::Growing(_) => {
-                copy_or_leave(writer);
-                Stage::Growing(0)
+                Stage::Growing
             }
         };
     }
@@ -138,16 +125,6 @@ impl Log {
     fn stage(&self) -> MutexGuard<'_, Stage> {
         self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Default for Stage {
-    fn default() -> Self {
-        Self::Growing(0)
-    }
-}
-
-const fn is_due(pages: i32, commits: u32) -> bool {
-    pages >= MOST_PAGES || (pages >= FEWEST_PAGES && commits >= COMMITS)
 }
 
 fn copy_when_asked(file: &DatabaseFile, log: &Log, asked: &Receiver<()>) {
@@ -223,14 +200,6 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_due_after_many_commits_or_many_pages_but_not_for_a_short_log() {
-        assert!(!is_due(FEWEST_PAGES - 1, u32::MAX));
-        assert!(!is_due(MOST_PAGES - 1, COMMITS - 1));
-        assert!(is_due(FEWEST_PAGES, COMMITS));
-        assert!(is_due(MOST_PAGES, 1));
-    }
-
-    #[test]
     fn the_thread_copies_the_log_and_the_next_commits_write_it_again_from_its_beginning() {
         let (store, _folder) = store();
         let mut n = 0;
@@ -242,11 +211,11 @@ mod tests {
         wait_for_the_copier(&store);
         assert_eq!(stage(&store), Stage::Copied);
         let (pages, copied) = log(&store);
-        assert!(pages >= i64::from(FEWEST_PAGES), "{pages}");
+        assert!(pages >= i64::from(COPY_AT_PAGES), "{pages}");
         assert_eq!(pages, copied);
         one_commit(&store, n);
         assert!(log(&store).0 < 100, "{:?}", log(&store));
-        assert_eq!(stage(&store), Stage::Growing(0));
+        assert_eq!(stage(&store), Stage::Growing);
         assert!(snapshot(&store, "user000000").user.is_some());
     }
 
@@ -256,7 +225,7 @@ mod tests {
         // A thread that copies, and gets nowhere.
         *store.writer.checkpoints.log.stage() = Stage::Copying;
         let mut n = 0;
-        while log(&store).0 < i64::from(FEWEST_PAGES) {
+        while log(&store).0 < i64::from(COPY_AT_PAGES) {
             one_commit(&store, n);
             n += 1;
         }
@@ -281,7 +250,7 @@ mod tests {
         checkpoints.watch(&mut connection).unwrap();
         applied(&store, [creating("amy", 1)]);
         assert_ne!(log(&store).1, log(&store).0);
-        checkpoints.log.pages.store(MOST_PAGES, Ordering::Relaxed);
+        checkpoints.log.pages.store(COPY_AT_PAGES, Ordering::Relaxed);
         checkpoints.after_commit(&connection);
         assert_eq!(log(&store).1, log(&store).0);
     }
@@ -297,8 +266,8 @@ mod tests {
         let mut connection = store.file.connect_writer().unwrap();
         checkpoints.watch(&mut connection).unwrap();
         for _ in 0..2 {
-            *checkpoints.log.stage() = Stage::Growing(COMMITS);
-            checkpoints.log.pages.store(MOST_PAGES, Ordering::Relaxed);
+            *checkpoints.log.stage() = Stage::Growing;
+            checkpoints.log.pages.store(COPY_AT_PAGES, Ordering::Relaxed);
             checkpoints.after_commit(&connection);
             while *checkpoints.log.stage() == Stage::Copying {
                 thread::yield_now();

@@ -45,9 +45,9 @@
 //! in writing, each waiting for [at most so long](SqliteOptions::busy_timeout); reads wait for nobody.
 //!
 //! # Upkeep
-//! Commits go to the log. Once that has 2 MiB, or up to 16 where commits are large, a thread copies it into the
-//! database beside them; the commit that comes next copies what was added meanwhile, and the log is written
-//! again from its beginning. [`purge`](issuer_store::Store::purge) copies it, too, once nothing is left to purge.
+//! Commits go to the log. Once that has 1 MiB a thread copies it into the database, beside the commits; the one
+//! that comes next copies what was added meanwhile, and the log is written again from its beginning.
+//! [`purge`](issuer_store::Store::purge) copies it, too, once nothing is left to purge.
 //!
 //! # Looking inside
 //! `sqlite3 -readonly users.db "SELECT * FROM tokens WHERE user = 'user001'"`. Every table is `STRICT`, a

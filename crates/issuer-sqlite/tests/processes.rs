@@ -154,7 +154,7 @@ fn every_slice_is_synced_once_however_many_commits_it_holds() {
         let of_the_log = |line: &&str| line.contains("sync(") && line.contains("users.db-wal>");
         trace.lines().filter(of_the_log).count()
     };
-    assert_eq!(syncs(30) - syncs(10), 20);
+    assert_eq!(syncs(15) - syncs(5), 10);
 }
 
 #[test]
