@@ -17,7 +17,7 @@ const FIRST_PURGE_AFTER: Duration = Duration::from_millis(500);
 const PURGE_EVERY: Duration = Duration::from_secs(30);
 
 /// Rows of one slice of a purge: some milliseconds of a writer's time where each of them is on another page of the disk.
-const PURGE_SLICE: usize = 64;
+const PURGE_SLICE: usize = 32;
 
 /// Callers come first: a pause between two slices is this many times as long as the slice took, which leaves them three
 /// quarters of the writer's time.

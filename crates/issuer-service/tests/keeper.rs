@@ -53,8 +53,8 @@ fn dead_rows_go_in_bounded_slices_and_live_ones_stay() {
     // Eight users with a live token each, and Amy.
     until(|| rows(&store.good) == 2 * 8 + 2);
     tokens.blocking().authenticate(live.token()).unwrap();
-    // 792 rows are thirteen slices, and the last of them is not full.
-    assert_eq!(store.calls(Method::Purge).len(), 13);
+    // 792 rows are twenty-five slices, and the last of them is not full.
+    assert_eq!(store.calls(Method::Purge).len(), 25);
 }
 
 #[test]
