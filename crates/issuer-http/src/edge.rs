@@ -90,7 +90,9 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
             request_id = this.id.to_str().unwrap_or_default(),
             "answered"
         );
-        response.headers_mut().insert(X_REQUEST_ID, this.id.clone());
+        // Moved out: nobody polls this again.
+        let id = std::mem::replace(this.id, HeaderValue::from_static("none"));
+        response.headers_mut().insert(X_REQUEST_ID, id);
         Poll::Ready(Ok(response))
     }
 }
@@ -106,7 +108,7 @@ fn request_id(request: &Request) -> HeaderValue {
     let theirs = only(request.headers(), &X_REQUEST_ID)
         .filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()))
         .and_then(|id| HeaderValue::from_str(id).ok());
-    let ours = || HeaderValue::from_str(&format!("{:032x}", rand::random::<u128>()));
+    let ours = || HeaderValue::try_from(format!("{:032x}", rand::random::<u128>()));
     theirs
         .or_else(|| ours().ok())
         .unwrap_or(HeaderValue::from_static("none"))

@@ -10,8 +10,7 @@ use std::{
 use tracing::Metadata;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// The events of answered requests.
-const ACCESS: &str = "issuer_http::access";
+use crate::access_line::ACCESS;
 
 /// How long the lines of answered requests are kept, to be written together: a line alone costs a system call, which is
 /// a tenth of what a request takes.

@@ -7,7 +7,7 @@ use std::{
 
 use tracing::Level;
 
-use crate::log_lines::Lines;
+use crate::{access_line::AccessLines, log_lines::Lines};
 
 /// Held while there is something to log. Dropped, it writes what is still kept.
 #[must_use]
@@ -30,7 +30,8 @@ pub(crate) fn init(level: Level) -> Log {
     if stderr().is_terminal() {
         builder.with_target(false).init();
     } else {
-        builder.json().flatten_event(true).with_ansi(false).init();
+        let json = builder.json().flatten_event(true).with_ansi(false);
+        json.map_event_format(AccessLines).init();
     }
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Issues and checks access tokens: the server and its command line.
 
+mod access_line;
 mod cli;
 mod command;
 mod connections;
