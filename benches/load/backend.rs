@@ -15,6 +15,9 @@ pub(crate) enum Backend {
     Sled,
 }
 
+/// The database of a store on SQLite in its folder.
+pub(crate) const SQLITE_FILE: &str = "issuer.db";
+
 pub(crate) const BACKENDS: [Backend; 2] = [Backend::Sqlite, Backend::Sled];
 
 impl Backend {
@@ -29,7 +32,7 @@ impl Backend {
     pub(crate) fn open(self, folder: &Path) -> Result<Arc<dyn Store>> {
         fs::create_dir_all(folder)?;
         Ok(match self {
-            Self::Sqlite => Arc::new(SqliteStore::open(folder.join("issuer.db"))?),
+            Self::Sqlite => Arc::new(SqliteStore::open(folder.join(SQLITE_FILE))?),
             Self::Sled => Arc::new(SledStore::open(folder.join("issuer.sled"))?),
         })
     }
@@ -37,7 +40,7 @@ impl Backend {
     /// The store in this folder, as the server's `--store` has it.
     pub(crate) fn url(self, folder: &Path) -> String {
         match self {
-            Self::Sqlite => format!("sqlite:{}", folder.join("issuer.db").display()),
+            Self::Sqlite => format!("sqlite:{}", folder.join(SQLITE_FILE).display()),
             Self::Sled => format!("sled:{}", folder.join("issuer.sled").display()),
         }
     }

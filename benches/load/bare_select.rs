@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, Statement};
 
-use crate::{Result, population::Sample};
+use crate::{Result, backend::SQLITE_FILE, population::Sample};
 
 /// KiB of cache, as each reader of `issuer-sqlite` has.
 const CACHE_KIB: i64 = 8 << 10;
@@ -16,7 +16,7 @@ impl BareSelect {
     /// Of the store in this folder.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(folder.join("issuer.db"), flags)?;
+        let connection = Connection::open_with_flags(folder.join(SQLITE_FILE), flags)?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         Ok(Self(connection))
     }

@@ -1,7 +1,16 @@
-//! The floor of every durable write: four kilobytes over those that are there, and a sync.
+//! What the disk can do with nothing around it: the floors of durable writes.
 
-use std::{fs::File, io, iter, os::unix::fs::FileExt as _, path::Path, sync::mpsc, thread, time::Duration};
+use std::{
+    fs::{File, OpenOptions},
+    io, iter,
+    os::unix::fs::FileExt as _,
+    path::Path,
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
 
+use rand::RngExt as _;
 use tokio::sync::oneshot;
 
 use crate::{Result, measure::one_caller};
@@ -33,6 +42,50 @@ impl Overwrite {
         page[..8].copy_from_slice(&number.to_be_bytes());
         self.0.write_all_at(&page, 0)?;
         self.0.sync_data()
+    }
+}
+
+/// The floor of a store that is larger than its caches: a new user is on a page like any other, which in the end is
+/// written to the disk by itself.
+pub(crate) struct ScatteredPages {
+    file: File,
+    pages: u64,
+}
+
+impl ScatteredPages {
+    /// As large as one of a store on SQLite.
+    const PAGE: [u8; 2_048] = [1; 2_048];
+    const BYTES: u64 = Self::PAGE.len() as u64;
+
+    /// How many the store copies at once.
+    pub(crate) const SYNCED_AT_ONCE: u32 = 512;
+
+    /// Overwrites pages of this file, of which nothing is left but its size.
+    pub(crate) fn of(path: &Path) -> Result<Self> {
+        let file = OpenOptions::new().write(true).open(path)?;
+        // What is still to be written of it would be in the way.
+        file.sync_all()?;
+        let pages = file.metadata()?.len() / Self::BYTES;
+        if pages == 0 {
+            return Err(format!("{} is empty", path.display()).into());
+        }
+        Ok(Self { file, pages })
+    }
+
+    /// Pages a second.
+    pub(crate) fn rate(&self, window: Duration) -> Result<f64> {
+        let mut random = rand::rng();
+        let syncs = one_caller(window, |_| {
+            let draw = |_| random.random_range(0..self.pages);
+            let mut pages: Vec<_> = (0..Self::SYNCED_AT_ONCE).map(draw).collect();
+            // As a copy goes through the file.
+            pages.sort_unstable();
+            for number in pages {
+                self.file.write_all_at(&Self::PAGE, number * Self::BYTES)?;
+            }
+            Ok(self.file.sync_data()?)
+        })?;
+        Ok(syncs * f64::from(Self::SYNCED_AT_ONCE))
     }
 }
 
@@ -73,6 +126,18 @@ impl SharedSync {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scattered_pages_leave_a_file_as_long_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        std::fs::write(&path, [0; 5_000]).unwrap();
+        let floor = ScatteredPages::of(&path).unwrap();
+        assert!(floor.rate(Duration::from_millis(5)).unwrap() > 0.0);
+        let content = std::fs::read(&path).unwrap();
+        assert_eq!((content.len(), content[4_096]), (5_000, 0));
+        assert!(content[..4_096].contains(&1));
+    }
 
     #[test]
     fn writes_that_come_at_once_are_all_answered() {

@@ -8,6 +8,7 @@ use super::{Context, counted, opened::opened};
 use crate::{
     Result,
     backend::{BACKENDS, Backend},
+    floor::ScatteredPages,
     http::Server,
     machine::resident_bytes,
     measure::{Rounds, Spread},
@@ -85,6 +86,11 @@ fn of(context: &Context<'_>, backend: Backend) -> Result<Section> {
             "The floor of a check is one prepared statement on the same file that reads the token and its user by their \
              keys, on a connection with as much cache as a reader has.",
         );
+        section.note(format!(
+            "The floor of an issue to a new user of the largest store is a page of the index over the ids, anywhere in it: \
+             2 KiB overwritten at random in a copy of the file, a sync for {} of them.",
+            ScatteredPages::SYNCED_AT_ONCE
+        ));
     }
     section
         .charts
@@ -96,6 +102,7 @@ const ISSUE: &str = "issue, 64 callers";
 const REVOKE: &str = "revoke all, 64 callers";
 const CHECK: &str = "live check";
 const SELECT: &str = "bare SELECT";
+const PAGES: &str = "overwrite of pages here and there";
 const OPEN: &str = "open";
 const RESIDENT_OPEN: &str = "resident after open";
 const RESIDENT_CHECKED: &str = "resident after checks";
@@ -113,6 +120,7 @@ fn lines(section: &mut Section, backend: Backend, ladder: &[u64], rounds: &Round
         (REVOKE, Unit::Seconds),
         (CHECK, Unit::Seconds),
         (SELECT, Unit::Seconds),
+        (PAGES, Unit::Seconds),
         (OPEN, Unit::Seconds),
         (RESIDENT_OPEN, Unit::Bytes),
         (RESIDENT_CHECKED, Unit::Bytes),
@@ -126,7 +134,7 @@ fn lines(section: &mut Section, backend: Backend, ladder: &[u64], rounds: &Round
                 continue;
             };
             let shown = match work {
-                ISSUE | REVOKE => section.line(name, Unit::PerSecond, Some(inverse(spread))),
+                ISSUE | REVOKE | PAGES => section.line(name, Unit::PerSecond, Some(inverse(spread))),
                 _ => section.line(name, unit, Some(spread)),
             };
             if let Some(line) = shown {
@@ -145,6 +153,8 @@ fn compare(line: &mut Line, backend: Backend, work: &str, users: u64, rounds: &R
             let ratio = rounds.ratio(&at(ISSUE, TEN_THOUSANDS), &at(ISSUE, users));
             let budget = (users == TEN_MILLIONS).then_some(Budget::AtLeast(0.7));
             line.beside("rate to that with 10,000 users", ratio, budget.and_then(sqlite));
+            let to_floor = rounds.ratio(&at(PAGES, users), &at(ISSUE, users));
+            line.beside("rate to that of pages overwritten", to_floor, None);
         }
         (CHECK, _) => {
             let budget = (users == MILLION).then_some(Budget::AtMost(1.5));

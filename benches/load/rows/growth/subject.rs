@@ -12,11 +12,12 @@ use issuer::user::UserId;
 use issuer_service::TokenService;
 use tempfile::TempDir;
 
-use super::{CHECK, Context, ISSUE, REVOKE, SELECT, key};
+use super::{CHECK, Context, ISSUE, PAGES, REVOKE, SELECT, key};
 use crate::{
     Result,
-    backend::Backend,
+    backend::{Backend, SQLITE_FILE},
     bare_select::{BareSelect, select},
+    floor::ScatteredPages,
     host,
     measure::{ClosedLoop, Rounds, one_caller},
     population::{Population, Sample, open_copy},
@@ -33,6 +34,8 @@ pub(super) struct Subject {
     tokens: TokenService,
     samples: Vec<Sample>,
     bare: Option<BareSelect>,
+    /// In a copy of its own.
+    pages: Option<(ScatteredPages, TempDir)>,
     // Last: it goes once the store is closed.
     folder: TempDir,
 }
@@ -40,14 +43,18 @@ pub(super) struct Subject {
 impl Subject {
     pub(super) fn new(population: Population, context: &Context<'_>) -> Result<Self> {
         let (folder, store) = open_copy(&population, context.folder)?;
-        let bare = match population.backend {
-            Backend::Sqlite => Some(BareSelect::open(folder.path())?),
-            Backend::Sled => None,
+        let (bare, pages) = match population.backend {
+            Backend::Sqlite => (
+                Some(BareSelect::open(folder.path())?),
+                scattered_pages(&population, context)?,
+            ),
+            Backend::Sled => (None, None),
         };
         Ok(Self {
             samples: population.tokens(SAMPLES, &context.keys)?,
             tokens: host::service(store).build()?,
             bare,
+            pages,
             population,
             folder,
         })
@@ -84,6 +91,9 @@ impl Subject {
                 }
             })?;
             note(SELECT, 1.0 / rate);
+        }
+        if let Some((pages, _)) = &self.pages {
+            note(PAGES, 1.0 / pages.rate(window)?);
         }
         Ok(())
     }
@@ -129,4 +139,17 @@ impl Subject {
         };
         closed.rate()
     }
+}
+
+/// For the largest store: of smaller ones, pages lie so close together that the system writes many at once.
+fn scattered_pages(
+    population: &Population,
+    context: &Context<'_>,
+) -> Result<Option<(ScatteredPages, TempDir)>> {
+    if context.scale.users(population.backend).last() != Some(&population.users) {
+        return Ok(None);
+    }
+    let copy = population.copy(context.folder)?;
+    let pages = ScatteredPages::of(&copy.path().join(SQLITE_FILE))?;
+    Ok(Some((pages, copy)))
 }
