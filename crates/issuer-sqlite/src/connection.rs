@@ -27,7 +27,7 @@ const LOG_BYTES_KEPT: i64 = 64 << 20;
 const READER_CACHE_KIB: i64 = 8 << 10;
 
 /// KiB that the writer keeps in memory: the inner pages of the trees of some million users.
-const WRITER_CACHE_KIB: i64 = 32 << 10;
+const WRITER_CACHE_KIB: i64 = 16 << 10;
 
 /// Statements that a connection keeps prepared: more than there are.
 const STATEMENTS: usize = 64;
