@@ -1,39 +1,50 @@
-//! When the log is copied into the database, and that commits hardly wait for it.
+//! Checkpoints: when the write-ahead log is copied into the database file, so that commits hardly wait for it.
 //!
-//! A copy takes two syncs and a write for each page, so that a thread makes it, beside the commits. But the log is written
-//! again from its beginning only where all of it was copied, and while a copy is made more is added. What is left at last
-//! is of a few commits; the next one copies that.
+//! A checkpoint takes two syncs and a write for each page, so that a thread makes it, beside the commits. But the log is
+//! written again from its beginning only where all of it was copied, and while a checkpoint runs more is added. What is left
+//! at last is of a few commits; the next one copies that.
+//!
+//! Before each of them the file is looked at: one that was overwritten while it was open is not written to.
 
 use std::{
-    io,
+    fs, io,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI32, Ordering},
+        atomic::{AtomicBool, AtomicI32, Ordering},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
 };
 
+use issuer_store::StoreErrorKind;
 use rusqlite::{Connection, hooks::Wal};
 
-use crate::{connection::DatabaseFile, error::Result};
+use crate::{
+    connection::{DatabaseFile, LOG_BYTES_KEPT, empty_log},
+    error::Result,
+    log_link::{self, Seen},
+};
 
-/// Pages of the log at which it is copied, 1 MiB. More at once would be less work, for a page that is in the log twice is
-/// copied once; but the disk is busy with a copy for so long that commits beside it wait.
-const COPY_AT_PAGES: i32 = 512;
+/// Pages of the log at which a checkpoint begins, 1 MiB. More at once would be less work, for a page that is in the log twice
+/// is copied once; but the disk is busy with a checkpoint for so long that commits beside it wait.
+const CHECKPOINT_AT_PAGES: i32 = 512;
 
-/// Copies the log whenever it has grown to a certain length.
+/// Makes a checkpoint whenever the log has grown to a certain length.
 pub(crate) struct Checkpoints {
-    file: DatabaseFile,
     log: Arc<Log>,
-    copier: Mutex<Option<Copier>>,
+    thread: Mutex<Option<CheckpointThread>>,
 }
 
-#[derive(Default)]
+/// The log, as the thread and the writer see it.
 struct Log {
+    file: DatabaseFile,
     /// Its pages after the last commit.
     pages: AtomicI32,
     stage: Mutex<Stage>,
+    /// What the last checkpoint left in the file. Held during a checkpoint.
+    seen: Mutex<Option<Seen>>,
+    /// The file was overwritten while it was open: nothing is read or written any more.
+    is_overwritten: AtomicBool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,17 +59,23 @@ enum Stage {
 }
 
 /// The thread, from when it is first needed: a process of one command never does.
-struct Copier {
+struct CheckpointThread {
     go: SyncSender<()>,
-    thread: JoinHandle<()>,
+    handle: JoinHandle<()>,
 }
 
 impl Checkpoints {
     pub(crate) fn of(file: DatabaseFile) -> Self {
-        Self {
+        let log = Log {
             file,
-            log: Arc::default(),
-            copier: Mutex::new(None),
+            pages: AtomicI32::new(0),
+            stage: Mutex::default(),
+            seen: Mutex::default(),
+            is_overwritten: AtomicBool::new(false),
+        };
+        Self {
+            log: Arc::new(log),
+            thread: Mutex::new(None),
         }
     }
 
@@ -74,85 +91,122 @@ impl Checkpoints {
 
     /// To be called after each commit, with the connection that made it.
     pub(crate) fn after_commit(&self, writer: &Connection) {
-        let is_long = self.log.pages.load(Ordering::Relaxed) >= COPY_AT_PAGES;
+        let is_long = self.log.pages.load(Ordering::Relaxed) >= CHECKPOINT_AT_PAGES;
         let mut stage = self.log.stage();
         *stage = match *stage {
             Stage::Copying => Stage::Copying,
             Stage::Growing if is_long && self.ask() => Stage::Copying,
             Stage::Growing | Stage::Copied => {
-                // What is short after a copy was begun anew by this commit.
+                // What is short after a checkpoint was begun anew by this commit.
                 if is_long {
-                    copy_or_leave(writer);
+                    // Nothing rests on a checkpoint: what is not copied stays in the log.
+                    let _ = self.log.checkpoint(writer);
                 }
                 Stage::Growing
             }
         };
     }
 
-    /// Whether there is a thread that makes a copy now.
-    fn ask(&self) -> bool {
-        let mut copier = self.copier.lock().unwrap_or_else(PoisonError::into_inner);
-        if copier.is_none() {
-            *copier = self.start().ok();
+    /// Copies what the log holds now, on a connection of its own, and makes a log small again that has grown beside a long
+    /// read.
+    pub(crate) fn run_now(&self) {
+        if let Ok(connection) = self.log.file.connect_writer() {
+            // As above.
+            let _ = self
+                .log
+                .checkpoint(&connection)
+                .and_then(|()| self.log.shorten(&connection));
         }
-        copier
-            .as_ref()
-            .is_some_and(|copier| copier.go.try_send(()).is_ok())
     }
 
-    fn start(&self) -> io::Result<Copier> {
+    /// Refuses once the file was overwritten while it was open.
+    pub(crate) fn refuse_overwritten(&self) -> Result<()> {
+        if self.log.is_overwritten.load(Ordering::Relaxed) {
+            log_link::check(&self.log.file)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the thread, which has a connection to the file.
+    pub(crate) fn stop(&mut self) {
+        let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(CheckpointThread { go, handle }) = thread.take() {
+            drop(go);
+            let _ = handle.join();
+        }
+    }
+
+    /// Whether there is a thread that makes a checkpoint now.
+    fn ask(&self) -> bool {
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if thread.is_none() {
+            *thread = self.start().ok();
+        }
+        thread
+            .as_ref()
+            .is_some_and(|thread| thread.go.try_send(()).is_ok())
+    }
+
+    fn start(&self) -> io::Result<CheckpointThread> {
         let (go, asked) = sync_channel(1);
-        let (file, log) = (self.file.clone(), Arc::clone(&self.log));
-        let thread = thread::Builder::new()
-            .name("issuer-copier".to_owned())
-            .spawn(move || copy_when_asked(&file, &log, &asked))?;
-        Ok(Copier { go, thread })
+        let log = Arc::clone(&self.log);
+        let handle = thread::Builder::new()
+            .name("issuer-checkpoint".to_owned())
+            .spawn(move || log.checkpoint_when_asked(&asked))?;
+        Ok(CheckpointThread { go, handle })
     }
 }
 
 impl Drop for Checkpoints {
-    /// Waits for the thread, which has a connection to the file.
     fn drop(&mut self) {
-        let copier = self.copier.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Copier { go, thread }) = copier.take() {
-            drop(go);
-            let _ = thread.join();
-        }
+        self.stop();
     }
 }
 
 impl Log {
+    fn checkpoint_when_asked(&self, asked: &Receiver<()>) {
+        let mut connection = None;
+        while asked.recv().is_ok() {
+            connection = connection.or_else(|| self.file.connect_writer().ok());
+            // All that is there, and then what came meanwhile, which is less.
+            connection = connection.filter(|connection| {
+                let twice = self
+                    .checkpoint(connection)
+                    .and_then(|()| self.checkpoint(connection));
+                twice.is_ok()
+            });
+            *self.stage() = Stage::Copied;
+        }
+    }
+
+    /// Copies what the log holds into the database, as far as nobody is in the way, and waits for nobody.
+    fn checkpoint(&self, connection: &Connection) -> Result<()> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(fault) = log_link::check_since(&self.file, seen.as_ref()) {
+            if fault.kind() == StoreErrorKind::Replaced {
+                self.is_overwritten.store(true, Ordering::Relaxed);
+            }
+            return Err(fault);
+        }
+        *seen = None;
+        let mut checkpoint = connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?;
+        checkpoint.query_row([], |_| Ok(()))?;
+        *seen = Some(log_link::see(&self.file)?);
+        Ok(())
+    }
+
+    /// Cuts a log that was copied and is longer than it need be. Where others use it, the next commit does.
+    fn shorten(&self, connection: &Connection) -> Result<()> {
+        let is_long = fs::metadata(self.file.log()).is_ok_and(|log| log.len() > LOG_BYTES_KEPT.into());
+        if is_long {
+            empty_log(connection)?;
+        }
+        Ok(())
+    }
+
     fn stage(&self) -> MutexGuard<'_, Stage> {
         self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn copy_when_asked(file: &DatabaseFile, log: &Log, asked: &Receiver<()>) {
-    let mut connection = None;
-    while asked.recv().is_ok() {
-        connection = connection.or_else(|| file.connect_writer().ok());
-        // All that is there, and then what came meanwhile, which is less.
-        connection = connection.filter(|connection| copy(connection).and_then(|()| copy(connection)).is_ok());
-        *log.stage() = Stage::Copied;
-    }
-}
-
-/// Copies what the log holds now, on a connection of its own.
-pub(crate) fn copy_now(file: &DatabaseFile) {
-    if let Ok(connection) = file.connect_writer() {
-        copy_or_leave(&connection);
-    }
-}
-
-/// Nothing rests on a copy: what is not copied stays in the log.
-fn copy_or_leave(connection: &Connection) {
-    let _ = copy(connection);
-}
-
-/// Copies what the log holds into the database, as far as nobody is in the way, and waits for nobody.
-fn copy(connection: &Connection) -> Result<()> {
-    let mut checkpoint = connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?;
-    Ok(checkpoint.query_row([], |_| Ok(()))?)
 }
 
 #[cfg(test)]
@@ -187,7 +241,7 @@ mod tests {
         *store.writer.checkpoints.log.stage()
     }
 
-    fn wait_for_the_copier(store: &SqliteStore) {
+    fn wait_for_the_thread(store: &SqliteStore) {
         let begun = Instant::now();
         while stage(store) == Stage::Copying {
             assert!(begun.elapsed() < Duration::from_mins(1), "it never came back");
@@ -200,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn the_thread_copies_the_log_and_the_next_commits_write_it_again_from_its_beginning() {
+    fn the_thread_makes_a_checkpoint_and_the_next_commits_write_it_again_from_its_beginning() {
         let (store, _folder) = store();
         let mut n = 0;
         while stage(&store) != Stage::Copying {
@@ -208,10 +262,10 @@ mod tests {
             n += 1;
             assert!(n < 2_000, "never asked for");
         }
-        wait_for_the_copier(&store);
+        wait_for_the_thread(&store);
         assert_eq!(stage(&store), Stage::Copied);
         let (pages, copied) = log(&store);
-        assert!(pages >= i64::from(COPY_AT_PAGES), "{pages}");
+        assert!(pages >= i64::from(CHECKPOINT_AT_PAGES), "{pages}");
         assert_eq!(pages, copied);
         one_commit(&store, n);
         assert!(log(&store).0 < 100, "{:?}", log(&store));
@@ -220,12 +274,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_added_during_a_copy_is_copied_by_the_next_commit() {
+    fn what_was_added_during_a_checkpoint_is_copied_by_the_next_commit() {
         let (store, _folder) = store();
         // A thread that copies, and gets nowhere.
         *store.writer.checkpoints.log.stage() = Stage::Copying;
         let mut n = 0;
-        while log(&store).0 < i64::from(COPY_AT_PAGES) {
+        while log(&store).0 < i64::from(CHECKPOINT_AT_PAGES) {
             one_commit(&store, n);
             n += 1;
         }
@@ -239,24 +293,27 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_copies_the_log_where_there_is_no_thread_to_do_it() {
+    fn a_commit_makes_the_checkpoint_where_there_is_no_thread_to_do_it() {
         let (store, _folder) = store();
         let checkpoints = Checkpoints::of(store.file.clone());
         // A thread that has ended.
         let (go, _) = sync_channel(1);
-        let thread = thread::spawn(|| {});
-        *checkpoints.copier.lock().unwrap() = Some(Copier { go, thread });
+        let handle = thread::spawn(|| {});
+        *checkpoints.thread.lock().unwrap() = Some(CheckpointThread { go, handle });
         let mut connection = store.file.connect_writer().unwrap();
         checkpoints.watch(&mut connection).unwrap();
         applied(&store, [creating("amy", 1)]);
         assert_ne!(log(&store).1, log(&store).0);
-        checkpoints.log.pages.store(COPY_AT_PAGES, Ordering::Relaxed);
+        checkpoints
+            .log
+            .pages
+            .store(CHECKPOINT_AT_PAGES, Ordering::Relaxed);
         checkpoints.after_commit(&connection);
         assert_eq!(log(&store).1, log(&store).0);
     }
 
     #[test]
-    fn a_copy_that_cannot_be_made_is_tried_again_and_loses_nothing() {
+    fn a_checkpoint_that_cannot_be_made_is_tried_again_and_loses_nothing() {
         let (store, folder) = store();
         let nowhere = DatabaseFile {
             path: folder.path().join("no/such.db"),
@@ -267,7 +324,10 @@ mod tests {
         checkpoints.watch(&mut connection).unwrap();
         for _ in 0..2 {
             *checkpoints.log.stage() = Stage::Growing;
-            checkpoints.log.pages.store(COPY_AT_PAGES, Ordering::Relaxed);
+            checkpoints
+                .log
+                .pages
+                .store(CHECKPOINT_AT_PAGES, Ordering::Relaxed);
             checkpoints.after_commit(&connection);
             while *checkpoints.log.stage() == Stage::Copying {
                 thread::yield_now();

@@ -11,7 +11,7 @@ use std::{
 use issuer_store::StoreErrorKind;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 
-use crate::error::{Fault, Result};
+use crate::error::{Fault, RESTORE_A_BACKUP, Result};
 
 /// Below, a checkpoint beside a writer may damage the file
 /// (`wal.html`, section 11, "The WAL-reset bug").
@@ -20,8 +20,9 @@ const OLDEST_SAFE_SQLITE: i32 = 3_051_003;
 /// Half of what SQLite takes by itself: a commit writes five pages, each of which few rows have changed.
 const PAGE_BYTES: i64 = 2_048;
 
-/// What the log is cut to once all of it was copied, after some long read had let it grow.
-const LOG_BYTES_KEPT: i64 = 64 << 20;
+/// What the log is cut to once all of it was copied, after some long read had let it grow: more than it has without one, since
+/// a commit that makes the file longer takes longer.
+pub(crate) const LOG_BYTES_KEPT: u32 = 4 << 20;
 
 /// KiB that a reader keeps in memory, until the next commit makes it read all of that again.
 const READER_CACHE_KIB: i64 = 8 << 10;
@@ -52,18 +53,22 @@ impl DatabaseFile {
             ));
         }
         harden(&connection, self.busy_timeout)?;
+        // The last connection to close would copy the log and delete it, whatever file lies there by then: see `Writer`.
+        checkpoint_on_close(&connection, false)?;
         // Of a new file alone; any size will do, and an older file keeps its own.
         connection.pragma_update(None, "page_size", PAGE_BYTES)?;
         // The log is copied when `checkpoints` says so.
         set(&connection, "wal_autocheckpoint", 0)?;
-        set(&connection, "journal_size_limit", LOG_BYTES_KEPT)?;
+        set(&connection, "journal_size_limit", LOG_BYTES_KEPT.into())?;
         set(&connection, "cache_size", -WRITER_CACHE_KIB)?;
         // By now the first page was read; its "file format write version" says the same in another way
         // (`fileformat2.html`, section 1.3.3).
         if connection.is_readonly("main")? {
             return Err(Fault::refused(
                 StoreErrorKind::Damaged,
-                "says that it is of a kind that may only be read, which this library never makes; restore a backup",
+                format!(
+                    "says that it is of a kind that may only be read, which this library never makes; {RESTORE_A_BACKUP}"
+                ),
             ));
         }
         Ok(connection)
@@ -96,8 +101,17 @@ impl DatabaseFile {
 
     /// The path of the write-ahead log.
     pub(crate) fn log(&self) -> PathBuf {
+        self.beside("-wal")
+    }
+
+    /// The path of the log's index, which SQLite makes from the log where it is not there.
+    pub(crate) fn log_index(&self) -> PathBuf {
+        self.beside("-shm")
+    }
+
+    fn beside(&self, suffix: &str) -> PathBuf {
         let mut name = self.path.clone().into_os_string();
-        name.push("-wal");
+        name.push(suffix);
         name.into()
     }
 
@@ -161,6 +175,18 @@ fn check_library() -> Result<()> {
     Ok(())
 }
 
+/// Whether the connection, closed as the last one, copies the log into the file and deletes it.
+pub(crate) fn checkpoint_on_close(connection: &Connection, checkpoint: bool) -> Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !checkpoint)?;
+    Ok(())
+}
+
+/// Copies the log into the file, and empties it; not where others use it.
+pub(crate) fn empty_log(connection: &Connection) -> Result<()> {
+    connection.busy_timeout(Duration::ZERO)?;
+    Ok(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+}
+
 fn harden(connection: &Connection, busy_timeout: Duration) -> Result<()> {
     connection.busy_timeout(busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -171,14 +197,18 @@ fn harden(connection: &Connection, busy_timeout: Duration) -> Result<()> {
     if !connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)? {
         return Err(unset("SQLITE_DBCONFIG_ENABLE_QPSG"));
     }
-    // `security.html`, "Untrusted SQLite database files".
-    set(connection, "trusted_schema", 0)?;
-    set(connection, "cell_size_check", 1)?;
+    distrust(connection)?;
     set(connection, "foreign_keys", 1)?;
     set(connection, "synchronous", 2)?;
     // On Apple's systems alone `fsync` leaves the data in the drive.
     set(connection, "fullfsync", 1)?;
     set(connection, "checkpoint_fullfsync", 1)
+}
+
+/// `security.html`, "Untrusted SQLite database files".
+pub(crate) fn distrust(connection: &Connection) -> Result<()> {
+    set(connection, "trusted_schema", 0)?;
+    set(connection, "cell_size_check", 1)
 }
 
 /// Sets a pragma and reads it back: SQLite ignores what it does not know.

@@ -5,6 +5,9 @@ use std::{fmt, io, path::Path};
 use issuer_store::{StoreError, StoreErrorKind};
 use rusqlite::{ErrorCode, ffi};
 
+/// What to do about a damaged file. A log of the damaged file would be written over the backup.
+pub(crate) const RESTORE_A_BACKUP: &str = "stop this program, move the file and the -wal and -shm files beside it to another folder, and put a backup in its place";
+
 /// A failure before it is known which file it is about.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -27,7 +30,7 @@ impl Fault {
     pub(crate) fn row(table: &str) -> Self {
         Self::refused(
             StoreErrorKind::Damaged,
-            format!("holds a row in {table} that this library cannot have written; restore a backup"),
+            format!("holds a row in {table} that this library cannot have written; {RESTORE_A_BACKUP}"),
         )
     }
 
@@ -118,18 +121,19 @@ fn system_kind(error: &io::Error) -> StoreErrorKind {
     }
 }
 
-fn advice(kind: StoreErrorKind) -> &'static str {
-    match kind {
+fn advice(kind: StoreErrorKind) -> String {
+    let advice = match kind {
         StoreErrorKind::Busy => "is held by another process; try again",
         StoreErrorKind::Full => "has no space left to grow; free some on its disk",
         StoreErrorKind::Permission => {
             "cannot be read and written; give this process both rights, on the file and on its folder"
         }
         StoreErrorKind::Foreign => "is no SQLite database, or its first page is destroyed; name another file",
-        StoreErrorKind::Damaged => "is damaged; restore a backup",
+        StoreErrorKind::Damaged => return format!("is damaged; {RESTORE_A_BACKUP}"),
         StoreErrorKind::Invalid => "cannot be asked this",
         _ => "could not be read or written; check that its folder is there and its disk is well",
-    }
+    };
+    advice.to_owned()
 }
 
 #[cfg(test)]

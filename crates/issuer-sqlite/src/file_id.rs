@@ -47,16 +47,29 @@ impl FileId {
         Ok(Self())
     }
 
-    /// Refuses where another file, or none, has this name by now.
-    pub(crate) fn still_at(self, path: &Path) -> Result<()> {
+    /// Refuses where another database file, or none, has this name by now.
+    pub(crate) fn is_still_the_file(self, path: &Path) -> Result<()> {
+        self.is_still_at(
+            path,
+            "was moved, deleted or replaced while it was open, and is neither read nor written any more. If it was moved, put it \
+             back under this name; if a backup was put in its place, stop this program and start it again",
+        )
+    }
+
+    /// Refuses where another log, or none, has this name by now.
+    pub(crate) fn is_still_the_log(self, path: &Path) -> Result<()> {
+        self.is_still_at(
+            path,
+            "is no longer written, for its write-ahead log was moved, deleted or replaced while it was open. Put the log back, or \
+             stop this program, which copies the log into the file, and start it again",
+        )
+    }
+
+    fn is_still_at(self, path: &Path, otherwise: &str) -> Result<()> {
         match Self::of(path) {
             Ok(found) if found == self => Ok(()),
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-            _ => Err(Fault::refused(
-                StoreErrorKind::Io,
-                "was moved, deleted or replaced while it was open; put it back with the files beside it, or start this \
-                 program again",
-            )),
+            _ => Err(Fault::refused(StoreErrorKind::Replaced, otherwise)),
         }
     }
 }

@@ -36,9 +36,18 @@
 //! - A disk that says "synced" and is not, or a network file system that locks nothing, breaks all of it
 //!   (`howtocorrupt.html`). The file belongs on a local disk.
 //! - Two files belong to the database while it is open, and after a crash: `-wal` and `-shm` beside it. A
-//!   copy of the main file alone is no backup: `sqlite3 users.db ".backup copy.db"` makes one.
+//!   copy of the main file alone is no backup then: `sqlite3 users.db ".backup copy.db"` makes one. Once every
+//!   process has dropped its store the main file is all there is, and may be copied.
 //! - Damage is found when a damaged page is read, and reported, not repaired.
 //! - Deleted rows are not scrubbed from the disk; no token text was ever in them.
+//!
+//! # Restoring a backup
+//! SQLite replays whatever log lies beside a file, and a backup that is put beside the log of a killed process is
+//! damaged by that. So every commit names the one before it (table `last_commit`), and a store whose log was written
+//! for another file is refused with [`Replaced`](issuer_store::StoreErrorKind::Replaced) before anything of the log is
+//! used: so is a log whose file is missing. Neither file is written to. A file that is overwritten while it is open is
+//! found before the next checkpoint, and from then on neither read nor written. Until then reads may show what the
+//! backup holds: restore while no process uses the file.
 //!
 //! # Many processes
 //! Any number of processes of one machine may open one file, also while it is first made. They take turns
@@ -47,7 +56,8 @@
 //! # Upkeep
 //! Commits go to the log. Once that has 1 MiB a thread copies it into the database, beside the commits; the one
 //! that comes next copies what was added meanwhile, and the log is written again from its beginning.
-//! [`purge`](issuer_store::Store::purge) copies it, too, once nothing is left to purge.
+//! [`purge`](issuer_store::Store::purge) copies it, too, once nothing is left to purge. A log that grew beside a long
+//! read is cut to 4 MiB after it.
 //!
 //! # Looking inside
 //! `sqlite3 -readonly users.db "SELECT * FROM tokens WHERE user = 'user001'"`. Every table is `STRICT`, a
@@ -61,6 +71,8 @@ mod error;
 mod export;
 mod file_id;
 mod load;
+mod log_frames;
+mod log_link;
 mod open;
 #[cfg(test)]
 mod plans;

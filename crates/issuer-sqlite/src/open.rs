@@ -14,6 +14,7 @@ use crate::{
     connection::{DatabaseFile, absolute, sync_folder_of, use_write_ahead_log},
     error::{Fault, Result},
     file_id::FileId,
+    log_frames, log_link,
     readers::Readers,
     schema,
     store::SqliteStore,
@@ -84,9 +85,13 @@ impl Default for SqliteOptions {
 const SMALLEST_PAGE_BYTES: u64 = 512;
 
 fn open(file: &DatabaseFile, readers: NonZeroUsize) -> Result<SqliteStore> {
+    // A file that is not there is no link either.
+    refuse_lost(&file.resolved().unwrap_or_else(|_| file.clone()))?;
     create_if_absent(&file.path)?;
     check_file(&file.path)?;
     let file = &file.resolved()?;
+    log_link::check(file)?;
+    let id = FileId::of(&file.path)?;
     let mut connection = file.connect_writer()?;
     // First of all: the file of another application stays as it is.
     schema::identify(&connection)?;
@@ -95,10 +100,33 @@ fn open(file: &DatabaseFile, readers: NonZeroUsize) -> Result<SqliteStore> {
     file.secure_log(&mut connection)?;
     Ok(SqliteStore {
         readers: Readers::connect(file, readers)?,
-        writer: Writer::new(connection, file.clone())?,
-        id: FileId::of(&file.path)?,
+        writer: Writer::new(connection, file.clone(), id)?,
+        id,
         file: file.clone(),
     })
+}
+
+/// Refuses a file that is not there, or empty, while its log is: SQLite would take it for a new one, and delete the log.
+fn refuse_lost(file: &DatabaseFile) -> Result<()> {
+    let log = file.log();
+    // The log first: another process may be making both.
+    if log_frames::commits(&log)?.is_empty() {
+        return Ok(());
+    }
+    let lost = match fs::metadata(&file.path) {
+        Ok(found) if found.len() > 0 => return Ok(()),
+        Ok(_) => "is empty",
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "is not there",
+        Err(error) => return Err(error.into()),
+    };
+    Err(Fault::refused(
+        StoreErrorKind::Replaced,
+        format!(
+            "{lost}, but its write-ahead log {} is. Put the file that the log belongs to back under this name; to begin with an \
+             empty store or to restore a backup, move the log to another folder first",
+            log.display()
+        ),
+    ))
 }
 
 /// Makes an empty file that only its owner may read and write; SQLite gives its other files the same mode.

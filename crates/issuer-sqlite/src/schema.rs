@@ -5,7 +5,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::{
     connection::at_one_instant,
-    error::{Fault, Result},
+    error::{Fault, RESTORE_A_BACKUP, Result},
+    log_link,
 };
 
 /// Tells our files from those of others (`pragma.html#pragma_application_id`): the bytes `ISSR`.
@@ -26,9 +27,12 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<()> {
         let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let at = next_migration(&step)?;
         let Some(sql) = MIGRATIONS.get(at) else {
-            return check_tables(&step);
+            check_tables(&step)?;
+            log_link::mark(&step)?;
+            return Ok(step.commit()?);
         };
         apply_migration(&step, at, sql)?;
+        log_link::mark(&step)?;
         step.commit()?;
     }
 }
@@ -45,13 +49,13 @@ pub(crate) fn still_ours(transaction: &Transaction<'_>) -> Result<()> {
     }
 }
 
-/// Writes a page that says what it said before.
+/// Commits nothing but the name of the commit.
 ///
 /// In the log it takes the place of a commit whose sync failed, so that no later recovery finds that one.
 pub(crate) fn overwrite_failed_commit(connection: &mut Connection) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     still_ours(&transaction)?;
-    transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
+    log_link::advance(&transaction)?;
     Ok(transaction.commit()?)
 }
 
@@ -120,6 +124,6 @@ fn newer() -> Fault {
 fn altered() -> Fault {
     Fault::refused(
         StoreErrorKind::Damaged,
-        "has tables that were altered from outside; restore a backup",
+        format!("has tables that were altered from outside; {RESTORE_A_BACKUP}"),
     )
 }

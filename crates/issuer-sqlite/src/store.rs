@@ -11,7 +11,6 @@ use rusqlite::Connection;
 
 use crate::{
     apply,
-    checkpoints::copy_now,
     connection::{DatabaseFile, at_one_instant},
     control,
     error::Result,
@@ -30,7 +29,7 @@ use crate::{
 /// have the same file open. What it promises is said in [the crate's documentation](crate).
 pub struct SqliteStore {
     // Dropped in this order: the last connection to a file copies the log into it and deletes the log, which
-    // one that only reads cannot do.
+    // one that only reads cannot do. See `Writer::close`.
     pub(crate) readers: Readers,
     pub(crate) writer: Writer,
     pub(crate) file: DatabaseFile,
@@ -50,6 +49,8 @@ impl SqliteStore {
     /// - `Newer`: a newer version of this library has written it.
     /// - `Damaged`: SQLite finds it damaged, or its tables are not those of its version. Not all damage shows
     ///   so early: a damaged page is found when it is read.
+    /// - `Replaced`: the write-ahead log beside it was written for another file, or the file is missing and its log is
+    ///   there; both are left as they are.
     /// - `Permission`: this process may not write the file, or not write in its folder.
     /// - `Busy`: other processes held it for longer than the busy timeout.
     /// - `Full`, `Io`: the machine could not do it; a missing folder is `Io`.
@@ -75,7 +76,7 @@ impl SqliteStore {
 
     fn readable<T>(&self, read: impl FnOnce() -> Result<T>) -> std::result::Result<T, StoreError> {
         self.id
-            .still_at(&self.file.path)
+            .is_still_the_file(&self.file.path)
             .and_then(|()| self.writer.settle())
             .and_then(|()| read())
             .map_err(|fault| fault.at(&self.file.path))
@@ -83,7 +84,7 @@ impl SqliteStore {
 
     fn write<T>(&self, write: impl FnOnce(&Connection) -> Result<T>) -> std::result::Result<T, StoreError> {
         self.id
-            .still_at(&self.file.path)
+            .is_still_the_file(&self.file.path)
             .map_err(|fault| fault.at(&self.file.path))?;
         self.writer.write(write)
     }
@@ -129,7 +130,7 @@ impl Store for SqliteStore {
     fn purge(&self, dead_before: Timestamp, limit: usize) -> std::result::Result<usize, StoreError> {
         let purged = self.write(|connection| purge::purge(connection, dead_before, limit))?;
         if purged < limit {
-            copy_now(&self.file);
+            self.writer.checkpoints.run_now();
         }
         Ok(purged)
     }

@@ -10,17 +10,18 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::{
     checkpoints::Checkpoints,
-    connection::{DatabaseFile, use_write_ahead_log},
+    connection::{DatabaseFile, checkpoint_on_close, empty_log, use_write_ahead_log},
     error::{Fault, Result},
     file_id::FileId,
-    schema,
+    log_link, schema,
 };
 
 /// The one connection that writes, and what it takes to trust it again after a failure.
 pub(crate) struct Writer {
-    // Dropped first, and waited for: see the order in which a store is dropped.
     pub(crate) checkpoints: Checkpoints,
     file: DatabaseFile,
+    /// The file that was opened.
+    id: FileId,
     /// `None` after a failure that makes the connection itself suspect.
     connection: Mutex<Option<Connection>>,
     /// The log that this connection writes.
@@ -31,13 +32,14 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// With a connection that has read by now, so that its log exists.
-    pub(crate) fn new(mut connection: Connection, file: DatabaseFile) -> Result<Self> {
+    pub(crate) fn new(mut connection: Connection, file: DatabaseFile, id: FileId) -> Result<Self> {
         let checkpoints = Checkpoints::of(file.clone());
         checkpoints.watch(&mut connection)?;
         Ok(Self {
             checkpoints,
             log: Mutex::new(FileId::of(&file.log())?),
             file,
+            id,
             connection: Mutex::new(Some(connection)),
             unsettled: AtomicBool::new(false),
         })
@@ -93,8 +95,9 @@ impl Writer {
         Some(read(connection))
     }
 
-    /// Refuses as long as a commit that failed may yet turn out to be there.
+    /// Refuses as long as a commit that failed may yet turn out to be there, and once the file was overwritten.
     pub(crate) fn settle(&self) -> Result<()> {
+        self.checkpoints.refuse_overwritten()?;
         if self.unsettled.load(Ordering::SeqCst) {
             self.ready(&mut self.lock())?;
         }
@@ -107,10 +110,8 @@ impl Writer {
     /// after a crash would take it for good, after reads have shown the opposite. So another commit is
     /// written over it first; where that cannot be done, nothing is.
     fn ready<'a>(&self, slot: &'a mut Option<Connection>) -> Result<&'a mut Connection> {
-        self.log
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .still_at(&self.file.log())?;
+        self.log_id().is_still_the_log(&self.file.log())?;
+        self.checkpoints.refuse_overwritten()?;
         // A panic leaves no transaction behind, for its guard rolls back; a roll-back that failed may.
         let usable = slot.take().filter(Connection::is_autocommit);
         let mut connection = match usable {
@@ -131,12 +132,45 @@ impl Writer {
         // Where no other connection was left, this one has made a log, or taken what it found in one for committed.
         self.file.secure_log(&mut connection)?;
         self.checkpoints.watch(&mut connection)?;
-        *self.log.lock().unwrap_or_else(PoisonError::into_inner) = FileId::of(&self.file.log())?;
+        *self.log_id() = FileId::of(&self.file.log())?;
         Ok(connection)
+    }
+
+    /// Closes the connection so that the file alone is left, unless another file is in the place of it or of its log by now:
+    /// neither is written to.
+    fn close(&mut self) -> Result<()> {
+        self.checkpoints.stop();
+        let mut slot = self.lock().take().filter(Connection::is_autocommit);
+        if slot.is_none() {
+            self.ready(&mut slot)?;
+        }
+        let Some(connection) = slot else {
+            return Ok(());
+        };
+        if FileId::of(&self.file.log()).is_ok_and(|log| log != *self.log_id()) {
+            return Ok(());
+        }
+        if self.id.is_still_the_file(&self.file.path).is_err() {
+            // SQLite would leave the log of a file that was moved; what is in its place by now must not get it.
+            return empty_log(&connection);
+        }
+        log_link::check(&self.file)?;
+        checkpoint_on_close(&connection, true)
+    }
+
+    fn log_id(&self) -> MutexGuard<'_, FileId> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Connection>> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // What was acknowledged is in the log, and stays there where this fails.
+        let _ = self.close();
     }
 }
 
@@ -161,7 +195,12 @@ fn transact<T>(
     // Dropped on the way, even by a panic, it rolls back.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     schema::still_ours(&transaction)?;
+    let rows_before = transaction.total_changes();
     let done = work(&transaction)?;
+    // A transaction that changes nothing is not written to the log.
+    if transaction.total_changes() != rows_before {
+        log_link::advance(&transaction)?;
+    }
     transaction
         .commit()
         .map_err(|error| Failure::InCommit(error.into()))?;

@@ -36,19 +36,21 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 #[track_caller]
 fn assert_refuses_to_write(store: &SqliteStore) {
     let write = store.apply(&[creating("bob", 2).into()]).unwrap_err();
-    assert_eq!((write.kind(), write.effect()), (StoreErrorKind::Io, Effect::None));
+    assert_eq!(
+        (write.kind(), write.effect()),
+        (StoreErrorKind::Replaced, Effect::None)
+    );
     assert!(
         write.to_string().contains("moved, deleted or replaced"),
         "{write}"
     );
-    assert!(write.to_string().contains("start this program again"), "{write}");
 }
 
 /// Neither writes nor reads: whatever another process does now would not be seen.
 #[track_caller]
 fn assert_refuses(store: &SqliteStore) {
     assert_refuses_to_write(store);
-    assert_eq!(store.control().unwrap_err().kind(), StoreErrorKind::Io);
+    assert_eq!(store.control().unwrap_err().kind(), StoreErrorKind::Replaced);
 }
 
 #[test]
@@ -63,6 +65,31 @@ fn nothing_is_acknowledged_into_a_log_that_was_deleted() {
     let (store, path, _folder) = store();
     fs::remove_file(beside(&path, "-wal")).unwrap();
     assert_refuses_to_write(&store);
+    // What the message says: a stop copies what the log held.
+    drop(store);
+    assert!(snapshot(&SqliteStore::open(&path).unwrap(), "amy").user.is_some());
+}
+
+#[test]
+fn a_log_that_comes_back_is_used_again() {
+    let (store, path, folder) = store();
+    let away = folder.path().join("away");
+    fs::rename(beside(&path, "-wal"), &away).unwrap();
+    assert_refuses_to_write(&store);
+    fs::rename(&away, beside(&path, "-wal")).unwrap();
+    applied(&store, [creating("bob", 2)]);
+    assert!(snapshot(&store, "amy").user.is_some());
+}
+
+#[test]
+fn the_log_of_somebody_else_is_not_deleted_at_a_stop() {
+    let (store, path, _folder) = store();
+    let log = beside(&path, "-wal");
+    fs::remove_file(&log).unwrap();
+    fs::write(&log, "not ours").unwrap();
+    assert_refuses_to_write(&store);
+    drop(store);
+    assert_eq!(fs::read(&log).unwrap(), b"not ours");
 }
 
 #[test]
@@ -90,6 +117,17 @@ fn a_folder_that_comes_back_is_used_again() {
     assert_refuses(&store);
     fs::rename(&away, path.parent().unwrap()).unwrap();
     applied(&store, [creating("bob", 2)]);
+    assert!(snapshot(&store, "amy").user.is_some());
+}
+
+#[test]
+fn a_folder_that_was_moved_has_everything_after_a_stop() {
+    let (store, path, folder) = store();
+    let away = folder.path().join("away");
+    fs::rename(path.parent().unwrap(), &away).unwrap();
+    assert_refuses(&store);
+    drop(store);
+    let store = SqliteStore::open(away.join("users.db")).unwrap();
     assert!(snapshot(&store, "amy").user.is_some());
 }
 

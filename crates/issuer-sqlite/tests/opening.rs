@@ -209,7 +209,14 @@ fn a_file_that_lost_its_end_is_damaged() {
     fs::write(&path, &whole[..whole.len() / 2]).unwrap();
     let error = refused(&path);
     assert_eq!(error.kind(), StoreErrorKind::Damaged);
-    assert!(error.to_string().contains("restore a backup"), "{error}");
+    // What the message says to do.
+    assert!(error.to_string().contains("put a backup in its place"), "{error}");
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(folder.path().join(format!("users.db{suffix}")));
+    }
+    fs::write(&path, &whole).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
+    assert!(snapshot(&store, "user049").user.is_some());
 }
 
 #[test]

@@ -29,6 +29,9 @@ pub enum StoreErrorKind {
     Newer,
     /// The store is damaged.
     Damaged,
+    /// The files of the store do not belong together, or are not those that were opened: one was moved, deleted, or put in
+    /// place of another one.
+    Replaced,
     /// The machine failed to read or write.
     Io,
     /// The store gave up after a failure, and refuses until it could open its files again, which it tries by itself;

@@ -1,6 +1,17 @@
 -- Times are seconds since 1970-01-01T00:00:00Z. A digest is a SHA-256: `sha256sum` prints what x'...' takes.
 -- `owner` is the user_key of the user whose row it is. To read tokens, ask the view `tokens`.
 
+-- Which commit came last. Each commit names the one before it, and so does a write-ahead log that begins with it: a log is
+-- never replayed over a file that it was not written for. The first table of all, so that its page is page 2 of the file.
+CREATE TABLE last_commit (
+    only_row       INTEGER PRIMARY KEY CHECK (only_row = 1),
+    previous       BLOB    NOT NULL CHECK (length(previous) = 16),
+    latest         BLOB    NOT NULL CHECK (length(latest) = 16),
+    schema_version INTEGER NOT NULL   -- of this very file; SQLite gives a backup of it another one
+) STRICT;
+
+INSERT INTO last_commit VALUES (1, zeroblob(16), zeroblob(16), 0);
+
 -- The host's users. A row whose version is NULL is no user: it only owns rows that came without one.
 CREATE TABLE users (
     user_key   INTEGER PRIMARY KEY,   -- never used again, or a token could change hands
