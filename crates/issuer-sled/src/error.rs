@@ -9,6 +9,10 @@ use std::{
 
 use issuer_store::{StoreError, StoreErrorKind};
 
+/// What to do about a damaged folder. Files of the damaged folder among those of the backup would damage that.
+const RESTORE_A_BACKUP: &str =
+    "stop this program, move the whole folder to another place, and put a backup of the folder in its place";
+
 /// A failure before it is known which folder it is about.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -45,7 +49,7 @@ impl Fault {
     pub(crate) fn damaged(why: impl fmt::Display) -> Self {
         Self::refused(
             StoreErrorKind::Damaged,
-            format!("is damaged: {why}; restore a backup"),
+            format!("is damaged: {why}; {RESTORE_A_BACKUP}"),
         )
     }
 
@@ -130,14 +134,15 @@ fn system_kind(error: &io::Error) -> StoreErrorKind {
     }
 }
 
-fn advice(kind: StoreErrorKind) -> &'static str {
-    match kind {
+fn advice(kind: StoreErrorKind) -> String {
+    let advice = match kind {
         StoreErrorKind::Full => "has no space left to grow; free some on its disk",
         StoreErrorKind::Permission => {
             "cannot be read and written; give this process both rights, on the folder and on its files"
         }
-        StoreErrorKind::Damaged => "is damaged; restore a backup",
+        StoreErrorKind::Damaged => return format!("is damaged; {RESTORE_A_BACKUP}"),
         StoreErrorKind::Invalid => "cannot be asked this",
         _ => "could not be read or written; check that it is there and its disk is well",
-    }
+    };
+    advice.to_owned()
 }

@@ -136,8 +136,10 @@ impl FormatFile {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
                 _ => {
                     return Err(Fault::refused(
-                        StoreErrorKind::Io,
-                        "was moved, deleted or replaced while it was open; put it back, or start this program again",
+                        StoreErrorKind::Replaced,
+                        "was moved, deleted or replaced while it was open, and is neither read nor written any more. If it was \
+                         moved, put it back under this name; if a backup was put in its place, stop this program and start \
+                         it again",
                     ));
                 }
             }

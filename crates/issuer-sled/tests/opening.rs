@@ -203,8 +203,55 @@ fn what_was_refused_as_damaged_stays_refused() {
     for _ in 0..3 {
         let error = refused(&path);
         assert_eq!(error.kind(), StoreErrorKind::Damaged, "{error:?}");
-        assert!(error.to_string().contains("restore a backup"), "{error}");
+        let remedy = "move the whole folder to another place, and put a backup of the folder in its place";
+        assert!(error.to_string().contains(remedy), "{error}");
     }
+}
+
+#[test]
+fn a_damaged_folder_is_replaced_by_a_backup_as_its_message_says() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("users.sled");
+    let whole = export(&filled(&path), 1_000);
+    let backup = copy(&path, place.path());
+    fs::write(path.join("db"), "not what sled wrote").unwrap();
+    refused(&path);
+    fs::rename(&path, place.path().join("moved away")).unwrap();
+    fs::rename(&backup, &path).unwrap();
+    assert_eq!(export(&SledStore::open(&path).unwrap(), 1_000), whole);
+}
+
+/// Files of a later state stay among those of the backup, such as its newest snapshot.
+#[test]
+fn a_backup_that_is_copied_over_a_folder_is_taken_whole_or_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("users.sled");
+    let whole = export(&filled(&path), 1_000);
+    let backup = copy(&path, place.path());
+    let (mut taken, mut turned_down) = (0, 0);
+    for round in 0..12 {
+        // Opened again each time, so that sled makes another snapshot; at times without a commit.
+        let store = SledStore::open(&path).unwrap();
+        for n in 0..round % 4 * 40 {
+            applied(&store, [creating(&format!("later{round}-{n}"), 900)]);
+        }
+        // Closed, or as a kill leaves it.
+        let over = tempfile::tempdir().unwrap();
+        let over = if round % 2 == 0 {
+            drop(store);
+            copy(&path, over.path())
+        } else {
+            copy(&path, over.path())
+        };
+        for file in files(&backup) {
+            fs::copy(&file, over.join(file.strip_prefix(&backup).unwrap())).unwrap();
+        }
+        match whole_or_refused(&over, &whole, &format!("round {round}")) {
+            None => taken += 1,
+            Some(_) => turned_down += 1,
+        }
+    }
+    println!("{taken} taken, {turned_down} refused");
 }
 
 /// sled alone takes it for the newest snapshot, and the folder for damaged.
