@@ -18,11 +18,22 @@ use issuer_sqlite::SqliteStore;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let keys = KeySet::new(SigningKey::hs256(env::var("SIGNING_SECRET")?)?);
-    let tokens = TokenService::builder(SqliteStore::open("issuer.db")?, keys).build()?;
-    let api = issuer_http::router(tokens.clone()).api_key(&env::var("ISSUER_API_KEY")?)?;
-    let rooms = Router::new().route("/rooms", get(rooms)).with_state(tokens);
+    let tokens = TokenService::builder(SqliteStore::open("issuer.db")?, keys)
+        .build_async()
+        .await?;
+    let api = issuer_http::router(tokens.clone())
+        .api_key_async(&env::var("ISSUER_API_KEY")?)
+        .await?;
+    let rooms = Router::new()
+        .route("/rooms", get(rooms))
+        .with_state(tokens.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
-    Ok(axum::serve(listener, rooms.merge(api)).await?)
+    axum::serve(listener, rooms.merge(api))
+        .with_graceful_shutdown(async { drop(tokio::signal::ctrl_c().await) })
+        .await?;
+    // Finishes what was accepted, and closes the store: issuer.db is one file again.
+    tokens.close().await;
+    Ok(())
 }
 
 async fn rooms(user: AuthenticatedUser) -> String {

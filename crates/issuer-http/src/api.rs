@@ -16,10 +16,11 @@ use crate::{
 /// `GET /me`, `GET /healthz`, `GET /readyz`. It merges into any router:
 ///
 /// ```no_run
-/// # fn app(tokens: issuer_service::TokenService) -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn app(tokens: issuer_service::TokenService) -> Result<(), Box<dyn std::error::Error>> {
 /// use axum::Router;
 ///
-/// let api = issuer_http::router(tokens).api_key("hbN9vrIZ0bTHXrHGBJyqIbV2ESeHhUbBSANSnUzRoWk=")?;
+/// let key = std::env::var("API_KEY")?;
+/// let api = issuer_http::router(tokens).api_key_async(&key).await?;
 /// let app: Router = Router::new().merge(api);
 /// # Ok(())
 /// # }
@@ -46,17 +47,25 @@ pub fn router(tokens: TokenService) -> HttpApi {
 }
 
 impl HttpApi {
-    /// Adds an API key for `IM-API-KEY` to those that the store knows. Only its hash is stored. Blocks for
-    /// as long as the store takes.
+    /// Adds an API key for `IM-API-KEY` to those that the store knows. Only its hash is stored.
     ///
     /// # Errors
     /// [`ApiKeyError`] where the key is not 1 to 512 visible ASCII characters, or the store fails.
+    pub async fn api_key_async(self, key: &str) -> Result<Self, ApiKeyError> {
+        let key = ApiKey::parse(key).map_err(ApiKeyError::Form)?;
+        let added = self.tokens.add_api_key("host", key).await;
+        added.map_err(ApiKeyError::Store)?;
+        Ok(self)
+    }
+
+    /// The same without `async`: the calling thread waits for as long as the store takes.
+    ///
+    /// # Errors
+    /// As [`api_key_async`](HttpApi::api_key_async).
     pub fn api_key(self, key: &str) -> Result<Self, ApiKeyError> {
         let key = ApiKey::parse(key).map_err(ApiKeyError::Form)?;
-        self.tokens
-            .blocking()
-            .add_api_key("host", key)
-            .map_err(ApiKeyError::Store)?;
+        let added = self.tokens.blocking().add_api_key("host", key);
+        added.map_err(ApiKeyError::Store)?;
         Ok(self)
     }
 

@@ -11,10 +11,10 @@
 //!     format!("the rooms of {}", user.id)
 //! }
 //!
-//! # fn app() -> Result<Router, Box<dyn std::error::Error>> {
+//! # async fn app() -> Result<Router, Box<dyn std::error::Error>> {
 //! let keys = KeySet::new(SigningKey::hs256(std::env::var("TOKEN_SECRET")?)?);
-//! let tokens = TokenService::builder(MemoryStore::new(), keys).build()?;
-//! let api = issuer_http::router(tokens.clone()).api_key(&std::env::var("API_KEY")?)?;
+//! let tokens = TokenService::builder(MemoryStore::new(), keys).build_async().await?;
+//! let api = issuer_http::router(tokens.clone()).api_key_async(&std::env::var("API_KEY")?).await?;
 //! let app: Router = Router::new().route("/rooms", get(rooms)).with_state(tokens).merge(api);
 //! # Ok(app)
 //! # }

@@ -30,6 +30,8 @@ mod error;
 mod fresh;
 #[path = "../../issuer-service/src/guard.rs"]
 mod guard;
+#[path = "../../issuer-service/src/health.rs"]
+mod health;
 #[path = "../../issuer-service/src/live_tokens.rs"]
 mod live_tokens;
 #[path = "../../issuer-service/src/queue.rs"]

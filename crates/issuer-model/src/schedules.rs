@@ -5,15 +5,21 @@
     reason = "to panic is to say what broke"
 )]
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use issuer::{
-    KeyFingerprint, Timestamp,
-    decide::{Issue, Refusal, Rules},
-    user::NewUser,
+    KeyFingerprint, Timestamp, TokenId,
+    decide::{Issue, IssuedRecord, Refusal, Revoke, RevokeTarget, Rules},
+    state::{Commit, Control, Expect, Snapshot, TokenState, Versioned},
+    user::{NewUser, UserId},
 };
-use issuer_store::{Effect, Lookup, MemoryStore, Store as _};
-use shuttle::{future::block_on, thread};
+use issuer_store::{
+    Cursor, Effect, Export, Lookup, MemoryStore, Outcome, Page, Store, StoreError, TokenRef, UserPage,
+};
+use shuttle::{future::block_on, sync::atomic::AtomicBool, thread};
 
 pub use crate::sync::Plant;
 use crate::{
@@ -21,6 +27,7 @@ use crate::{
     call::{Caller, Job},
     clock::ManualClock,
     fresh::Ids,
+    health::Health,
     live_tokens::LiveTokens,
     queue::{Queue, Rejected},
     reply::{self, Reply},
@@ -143,6 +150,7 @@ pub fn writer(plant: Plant) {
                 rules: &rules,
                 clock: &clock,
                 live: &LiveTokens::none(),
+                health: &Health::default(),
                 ids: Ids::default(),
             }
             .run(&queue);
@@ -190,4 +198,150 @@ pub fn writer(plant: Plant) {
         }
     }
     assert!(granted <= 1);
+}
+
+/// When the writer forgets the tokens that it is about to change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forgets {
+    /// As the service does.
+    BeforeTheStoreShowsIt,
+    /// The defect that is planted: once the store has shown it.
+    Afterwards,
+}
+
+/// A token is revoked while one thread checks it, through the cache of live tokens, and another one watches the store, as a
+/// subscriber of its changes does: once the store has shown the revocation, the cache says nothing any more.
+pub fn live_tokens(forgets: Forgets) {
+    sync::plant(Plant::None);
+    let store = Shown::new();
+    let live = Arc::new(LiveTokens::at_most(8));
+    let IssuedRecord { user, token } =
+        write(&store, &live, Issue::from(NewUser::new("amy").unwrap())).unwrap();
+    let id = token.issued().unwrap().id;
+    store.is_shown.store(false, Ordering::SeqCst);
+    let check = {
+        let (store, live, user) = (store.clone(), live.clone(), user.id.clone());
+        move || {
+            let since = live.since(id);
+            if let Some(state) = store
+                .token(&user, id)
+                .filter(|state| state.token.revoked_at.is_none())
+            {
+                live.keep(id, since, &Arc::new(state));
+            }
+        }
+    };
+    check();
+    let checks = thread::spawn(move || (0..2).for_each(|_| check()));
+    let watches = {
+        let (store, live) = (store.clone(), live.clone());
+        thread::spawn(move || {
+            for _ in 0..3 {
+                let is_shown = store.is_shown.load(Ordering::SeqCst);
+                let is_kept = live.get(id).is_some();
+                assert!(!(is_shown && is_kept), "live, though its revocation was shown");
+            }
+        })
+    };
+    let revoke = Revoke {
+        user: user.id,
+        target: RevokeTarget::All,
+    };
+    match forgets {
+        Forgets::BeforeTheStoreShowsIt => {
+            write(&store, &live, revoke).unwrap();
+        }
+        Forgets::Afterwards => {
+            write(&store, &LiveTokens::none(), revoke).unwrap();
+            drop(live.forget([id]));
+        }
+    }
+    assert!(live.get(id).is_none());
+    checks.join().unwrap();
+    watches.join().unwrap();
+    assert!(live.get(id).is_none());
+}
+
+/// Has the writer carry out one call.
+fn write<C: crate::call::Call + 'static>(
+    store: &Shown,
+    live: &LiveTokens,
+    call: C,
+) -> Result<C::Answer, crate::Error> {
+    let queue = Queue::<Box<dyn Job>>::new(1, Duration::ZERO);
+    let (reply, pending) = reply::channel();
+    queue.push(Box::new(Caller::new(call, reply)))?;
+    queue.close();
+    Writer {
+        store,
+        rules: &Rules::new(KeyFingerprint::from_bytes([7; 16])),
+        clock: &ManualClock::at(Timestamp::from_unix(1_750_680_000).unwrap()),
+        live,
+        health: &Health::default(),
+        ids: Ids::default(),
+    }
+    .run(&queue);
+    block_on(pending.answer())
+}
+
+/// A store that lets the others go on between a commit and the return of `apply`.
+#[derive(Clone)]
+struct Shown {
+    good: Arc<MemoryStore>,
+    /// A commit can be seen.
+    is_shown: Arc<AtomicBool>,
+}
+
+impl Shown {
+    fn new() -> Self {
+        Self {
+            good: Arc::default(),
+            is_shown: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    fn token(&self, user: &UserId, id: TokenId) -> Option<TokenState> {
+        thread::yield_now();
+        let found = self.find(&[TokenRef::Issued { user, id }]);
+        thread::yield_now();
+        found.unwrap().into_iter().next().flatten()
+    }
+}
+
+impl Store for Shown {
+    fn apply(&self, commits: &[Commit]) -> Result<Vec<Outcome>, StoreError> {
+        thread::yield_now();
+        let outcomes = self.good.apply(commits);
+        self.is_shown.store(true, Ordering::SeqCst);
+        thread::yield_now();
+        outcomes
+    }
+
+    fn load(&self, lookups: &[Lookup<'_>]) -> Result<Vec<Snapshot>, StoreError> {
+        self.good.load(lookups)
+    }
+
+    fn find(&self, tokens: &[TokenRef<'_>]) -> Result<Vec<Option<TokenState>>, StoreError> {
+        self.good.find(tokens)
+    }
+
+    fn list(&self, page: &Page<'_>) -> Result<UserPage, StoreError> {
+        self.good.list(page)
+    }
+
+    fn export(&self, after: Option<&Cursor>, limit: usize) -> Result<Export, StoreError> {
+        self.good.export(after, limit)
+    }
+
+    fn purge(&self, dead_before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.good.purge(dead_before, limit)
+    }
+
+    fn control(&self) -> Result<Option<Versioned<Control>>, StoreError> {
+        self.good.control()
+    }
+
+    fn set_control(&self, expect: Expect, next: &Versioned<Control>) -> Result<Outcome, StoreError> {
+        self.good.set_control(expect, next)
+    }
 }

@@ -18,7 +18,7 @@ use std::{
     time::Instant,
 };
 
-use issuer_model::schedules::{self, Plant};
+use issuer_model::schedules::{self, Forgets, Plant};
 
 /// Half of them by chance, half with the few changes of thread that find most defects.
 fn holds(name: &str, what: fn()) {
@@ -29,8 +29,8 @@ fn holds(name: &str, what: fn()) {
     eprintln!("{name}: {schedules} schedules, {:.1?}", start.elapsed());
 }
 
-/// A schedule is found in which it goes wrong.
-fn is_found(name: &str, what: fn()) {
+/// A schedule is found in which it goes wrong, and says so.
+fn is_found(name: &str, wrong: &str, what: fn()) {
     let tried = Arc::new(AtomicUsize::new(0));
     let count = tried.clone();
     let loud = panic::take_hook();
@@ -52,7 +52,7 @@ fn is_found(name: &str, what: fn()) {
         .or_else(|| said.downcast_ref::<&str>().copied())
         .unwrap_or_default();
     eprintln!("{name}: found in schedule {}", tried.load(Ordering::Relaxed));
-    assert!(said.contains("deadlock"), "{said}");
+    assert!(said.contains(wrong), "{said}");
 }
 
 #[test]
@@ -77,13 +77,31 @@ fn the_writer_answers_everybody_at_a_shutdown_too() {
 
 #[test]
 fn an_arrival_that_wakes_nobody_is_found() {
-    is_found("silent arrival", || {
+    is_found("silent arrival", "deadlock", || {
         schedules::served_while_open(Plant::ArrivalIsSilent);
     });
 }
 
 #[test]
 fn a_close_that_wakes_nobody_is_found() {
-    is_found("silent close", || schedules::queue(Plant::CloseIsSilent));
-    is_found("silent close, writer", || schedules::writer(Plant::CloseIsSilent));
+    is_found("silent close", "deadlock", || {
+        schedules::queue(Plant::CloseIsSilent)
+    });
+    is_found("silent close, writer", "deadlock", || {
+        schedules::writer(Plant::CloseIsSilent)
+    });
+}
+
+#[test]
+fn a_revocation_that_the_store_shows_is_not_hidden_by_the_cache_of_live_tokens() {
+    holds("cache of live tokens", || {
+        schedules::live_tokens(Forgets::BeforeTheStoreShowsIt);
+    });
+}
+
+#[test]
+fn a_cache_that_forgets_after_the_store_has_shown_it_is_found() {
+    is_found("late cache", "live, though its revocation was shown", || {
+        schedules::live_tokens(Forgets::Afterwards);
+    });
 }

@@ -60,6 +60,43 @@ fn sigterm_and_sigint_end_an_idle_server_at_once_with_0() {
 }
 
 #[test]
+fn a_stop_closes_the_store_whatever_is_open_and_under_way() {
+    for round in 0..40 {
+        let home = Home::on(Store::Sqlite);
+        let server = home.serve(&[]);
+        let mut kept = server.client();
+        assert_eq!(kept.issue("amy", None).unwrap().status, 200);
+        let _silent = server.connect();
+        let (first, _) = halves("half");
+        let mut half = server.connect();
+        half.send(&first);
+        let (_, log) = thread::scope(|scope| {
+            let address = server.address();
+            // Requests over HTTP and through the command socket, until nobody answers any more.
+            scope.spawn(move || {
+                let mut client = Client::new(address);
+                let mut users = (0..).map(|n| format!("user{n}"));
+                while client.issue(&users.next().unwrap(), None).is_ok() {}
+            });
+            scope.spawn(|| home.run(&["token", "revoke", "amy"]));
+            thread::sleep(Duration::from_millis(round % 8));
+            // One that stays would be waited for.
+            drop(half);
+            stop(server, "TERM")
+        });
+        let left: Vec<_> = std::fs::read_dir(home.data_dir())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.starts_with("issuer.db"))
+            .collect();
+        // A command that found no server any more may have the file open.
+        let open = home.run(&["issue", "late"]);
+        assert_eq!(open.code, Some(0), "{open:?}");
+        assert_eq!(left, ["issuer.db"], "round {round}: {log}");
+    }
+}
+
+#[test]
 fn a_connection_that_idles_holds_nothing_up() {
     let home = Home::new();
     let server = home.serve(&[]);

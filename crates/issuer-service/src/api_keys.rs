@@ -89,15 +89,20 @@ struct Known {
 }
 
 impl ApiKeys {
-    /// Reads the record for the first time.
-    pub(crate) fn read(store: &dyn Store) -> Result<Self, Error> {
-        Ok(Self {
-            known: RwLock::new(Known::read(store)?),
+    /// None, until the record was read.
+    pub(crate) fn unread() -> Self {
+        let known = Known {
+            keys: Vec::new(),
+            read_at: Instant::now(),
+            failure: None,
+        };
+        Self {
+            known: RwLock::new(known),
             reading: Mutex::default(),
-        })
+        }
     }
 
-    /// Reads the record again.
+    /// Reads the record, for the first time or again.
     pub(crate) fn refresh(&self, store: &dyn Store) -> Result<(), Error> {
         let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let read = Known::read(store);

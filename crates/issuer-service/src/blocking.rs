@@ -1,6 +1,6 @@
 //! The calls of a host without an async runtime.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use issuer::{
     decide::{Issue, Revoke, RevokeTarget, Revoked},
@@ -80,7 +80,8 @@ impl<'a> Blocking<'a> {
                     user: &user,
                     id: claimed.id,
                 }];
-                let found = guard::read_all(wanted.len(), || self.0.store().find(&wanted))?;
+                let store = self.0.store()?;
+                let found = guard::read_all(wanted.len(), || store.find(&wanted))?;
                 self.0.found(claimed, since, found.into_iter().next().flatten())
             }
         }
@@ -116,9 +117,7 @@ impl<'a> Blocking<'a> {
     /// [`ErrorKind::Contended`](crate::ErrorKind::Contended) if others change the keys again and again; or what
     /// [`ErrorKind`](crate::ErrorKind) says of the service and the store.
     pub fn add_api_key(self, name: &str, key: ApiKey) -> Result<(), Error> {
-        self.0.accepting()?;
-        let now = self.0.settings().now();
-        self.0.api_keys().add(self.0.store(), name, key, now)
+        self.0.add_api_key(name, key)?.wait(Duration::ZERO)
     }
 
     /// Whether the store knows any API key, be it revoked or expired, as of the last second.

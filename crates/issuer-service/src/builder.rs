@@ -10,12 +10,14 @@ use issuer::{
 };
 use issuer_store::Store;
 
-use crate::{Clock, Error, SystemClock, TokenService, engine::Settings, live_tokens::LiveTokens};
+use crate::{
+    Clock, Error, SystemClock, TokenService, engine::Settings, live_tokens::LiveTokens, reply::Pending,
+};
 
 /// How a [`TokenService`] is set up: [`TokenService::builder`]. Every setting has a default that is right for most.
 #[must_use]
 pub struct Builder {
-    store: Arc<dyn Store>,
+    store: Box<dyn Store>,
     keys: KeySet,
     rules: Rules,
     clock: Arc<dyn Clock>,
@@ -43,7 +45,7 @@ impl Builder {
             rules = rules.with_other_key(key);
         }
         Self {
-            store: Arc::new(store),
+            store: Box::new(store),
             keys,
             rules,
             clock: Arc::new(SystemClock),
@@ -143,11 +145,28 @@ impl Builder {
         }
     }
 
-    /// Checks the settings, reads the control record and starts the threads of the service.
+    /// Checks the settings, starts the threads of the service, and has the API keys read on one of them: the calling thread
+    /// waits for that, for as long as the store takes.
     ///
     /// # Errors
     /// [`BuildError`]: settings that contradict each other, a store that cannot be read, no threads to be had.
     pub fn build(self) -> Result<TokenService, BuildError> {
+        let (service, keys_read) = self.start()?;
+        keys_read.wait(Duration::ZERO).map_err(BuildError::Store)?;
+        Ok(service)
+    }
+
+    /// The same for async hosts: no thread of their runtime waits.
+    ///
+    /// # Errors
+    /// As [`build`](Builder::build).
+    pub async fn build_async(self) -> Result<TokenService, BuildError> {
+        let (service, keys_read) = self.start()?;
+        keys_read.answer().await.map_err(BuildError::Store)?;
+        Ok(service)
+    }
+
+    fn start(self) -> Result<(TokenService, Pending<()>), BuildError> {
         self.rules.check().map_err(BuildError::Rules)?;
         if [self.rules.issuer(), self.rules.audience()].contains(&Some("")) {
             return Err(BuildError::EmptyClaim);
@@ -160,8 +179,7 @@ impl Builder {
         if let Some(audience) = self.rules.audience() {
             expected = expected.audience(audience);
         }
-        TokenService::start(Settings {
-            store: self.store,
+        let settings = Settings {
             keys: self.keys,
             rules: self.rules,
             expected,
@@ -172,7 +190,8 @@ impl Builder {
                 Some(tokens) => LiveTokens::at_most(tokens.get()),
                 None => LiveTokens::none(),
             },
-        })
+        };
+        TokenService::start(settings, self.store)
     }
 
     /// Signs the longest token that these settings allow, so that no request fails on its length later.

@@ -14,17 +14,20 @@ use issuer::{
     decide::Rules,
     jose::{Expected, KeySet},
 };
-use issuer_store::Store;
+use issuer_store::{Effect, Store};
 
 use crate::{
-    BuildError, Clock, Error,
+    ApiKey, BuildError, Clock, Error,
     api_keys::ApiKeys,
     call::{Call, Caller, Job},
     deadlines::Deadlines,
     error::ErrorKind,
     fresh::Ids,
+    guard,
+    health::Health,
     keeper::Keeper,
     live_tokens::LiveTokens,
+    open_store::{self, OpenStore, StoreHandle},
     queue::Queue,
     reader::{self, Read},
     reply::{self, Pending, Reply},
@@ -45,7 +48,6 @@ const WRITER_LINGERS: Duration = Duration::from_micros(60);
 const LONE_CALLER_LINGERS: Duration = Duration::from_micros(250);
 
 pub(crate) struct Settings {
-    pub(crate) store: Arc<dyn Store>,
     pub(crate) keys: KeySet,
     pub(crate) rules: Rules,
     pub(crate) expected: Expected,
@@ -70,6 +72,9 @@ pub(crate) struct Engine {
 /// What the threads hold, too.
 struct Shared {
     settings: Settings,
+    /// For calls that read on a host's thread.
+    store: StoreHandle,
+    health: Health,
     writes: Queue<Box<dyn Job>>,
     reads: Queue<Read>,
     deadlines: Deadlines,
@@ -90,14 +95,20 @@ impl Drop for Answering {
 }
 
 impl Engine {
-    pub(crate) fn start(settings: Settings) -> Result<Self, BuildError> {
-        let api_keys = ApiKeys::read(&*settings.store).map_err(BuildError::Store)?;
+    /// Starts the threads, and has one of them read the API keys: the service may be used once that is answered.
+    pub(crate) fn start(
+        settings: Settings,
+        store: Box<dyn Store>,
+    ) -> Result<(Self, Pending<()>), BuildError> {
+        let (store, handle) = open_store::open(store);
         let shared = Shared {
+            store: handle,
+            health: Health::default(),
             writes: Queue::new(settings.queue_bound, WRITER_LINGERS),
             reads: Queue::new(settings.queue_bound, Duration::ZERO),
             deadlines: Deadlines::new(settings.deadline),
             keeper: Keeper::default(),
-            api_keys,
+            api_keys: ApiKeys::unread(),
             accepting: AtomicBool::new(true),
             waiting: AtomicUsize::new(0),
             settings,
@@ -107,38 +118,84 @@ impl Engine {
             threads: Threads::default(),
         };
         // Where one cannot be started, the drop stops the others.
-        engine.spawn_all().map_err(BuildError::Threads)?;
-        Ok(engine)
+        engine.spawn_all(store).map_err(BuildError::Threads)?;
+        let keys_read = engine.read_keys().map_err(BuildError::Store)?;
+        Ok((engine, keys_read))
     }
 
-    fn spawn_all(&self) -> io::Result<()> {
+    /// Gives the store to the threads, and to nobody else.
+    fn spawn_all(&self, store: Arc<OpenStore>) -> io::Result<()> {
         let answering = Arc::new(Answering(self.shared.clone()));
-        self.spawn("issuer-writer", &answering, |answering| answering.0.write())?;
-        for _ in 0..READERS {
-            self.spawn("issuer-reader", &answering, |answering| answering.0.read())?;
-        }
-        self.spawn("issuer-deadline", &self.shared, |shared| shared.deadlines.run())?;
-        self.spawn("issuer-keys", &self.shared, |shared| {
-            shared.keeper.refresh(&shared.api_keys, &*shared.settings.store);
+        self.spawn("issuer-writer", &answering, &store, |answering, store| {
+            answering.0.write(store);
         })?;
-        self.spawn("issuer-purge", &self.shared, |shared| {
+        for _ in 0..READERS {
+            self.spawn("issuer-reader", &answering, &store, |answering, store| {
+                answering.0.read(store);
+            })?;
+        }
+        self.spawn("issuer-keys", &self.shared, &store, |shared, store| {
+            shared.keeper.refresh(&shared.api_keys, store);
+        })?;
+        self.spawn("issuer-purge", &self.shared, &store, |shared, store| {
             shared
                 .keeper
-                .purge(&*shared.settings.store, &*shared.settings.clock);
-        })
+                .purge(store, &*shared.settings.clock, &shared.health);
+        })?;
+        drop(store);
+        let shared = self.shared.clone();
+        self.threads
+            .spawn("issuer-deadline", move || shared.deadlines.run())
     }
 
-    fn spawn<T: Send + Sync + 'static>(&self, name: &str, with: &Arc<T>, work: fn(&T)) -> io::Result<()> {
-        let with = with.clone();
-        self.threads.spawn(name, move || work(&with))
+    fn spawn<T: Send + Sync + 'static>(
+        &self,
+        name: &str,
+        with: &Arc<T>,
+        store: &Arc<OpenStore>,
+        work: fn(&T, &dyn Store),
+    ) -> io::Result<()> {
+        let (with, store) = (Arc::clone(with), Arc::clone(store));
+        self.threads.spawn(name, move || work(&with, &**store))
+    }
+
+    /// No deadline: a store that opens slowly is no reason not to start.
+    fn read_keys(&self) -> Result<Pending<()>, Error> {
+        let (reply, pending) = reply::channel();
+        let shared = self.shared.clone();
+        let read = move |store: &dyn Store| shared.api_keys.refresh(store);
+        self.shared.reads.push(reader::ask(reply, Effect::None, read))?;
+        Ok(pending)
+    }
+
+    /// Has a key added on a thread of the service.
+    pub(crate) fn add_api_key(&self, name: &str, key: ApiKey) -> Result<Pending<()>, Error> {
+        let (shared, name) = (self.shared.clone(), name.to_owned());
+        let now = self.settings().now();
+        let add = move |store: &dyn Store| shared.api_keys.add(store, &name, key, now);
+        self.read(|reply| reader::ask(reply, Effect::Unknown, add))
+    }
+
+    /// Whether the store answers, and its last write worked or a test write does.
+    pub(crate) fn ready(&self) -> Result<Pending<()>, Error> {
+        if self.shared.health.last_write_worked() {
+            let ask = |store: &dyn Store| guard::read(|| store.control()).map(drop);
+            return self.read(|reply| reader::ask(reply, Effect::None, ask));
+        }
+        self.accepting()?;
+        let (reply, pending) = reply::channel();
+        self.shared.deadlines.watch(reply.watched());
+        self.shared.keeper.ask(reply);
+        Ok(pending)
     }
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.shared.settings
     }
 
-    pub(crate) fn store(&self) -> &dyn Store {
-        &*self.shared.settings.store
+    /// The store, for a call that reads on its caller's thread.
+    pub(crate) fn store(&self) -> Result<Arc<OpenStore>, Error> {
+        self.shared.store.get()
     }
 
     pub(crate) fn api_keys(&self) -> &ApiKeys {
@@ -188,13 +245,16 @@ impl Engine {
         }
     }
 
-    /// Stops accepting, and waits until what was accepted is finished.
+    /// Stops accepting, and waits until what was accepted is finished and the store is closed.
     pub(crate) fn stop(&self) {
         self.shared.accepting.store(false, Ordering::Relaxed);
         self.shared.writes.close();
         self.shared.reads.close();
         self.shared.keeper.stop();
-        self.threads.join();
+        // A thread of the service itself cannot wait for its own end.
+        if self.threads.join() {
+            self.shared.store.wait_until_closed();
+        }
     }
 }
 
@@ -205,16 +265,13 @@ impl Drop for Engine {
 }
 
 impl Shared {
-    fn write(&self) {
+    fn write(&self, store: &dyn Store) {
         let Settings {
-            store,
-            rules,
-            clock,
-            live,
-            ..
+            rules, clock, live, ..
         } = &self.settings;
         Writer {
-            store: &**store,
+            store,
+            health: &self.health,
             rules,
             clock: &**clock,
             live,
@@ -223,7 +280,7 @@ impl Shared {
         .run(&self.writes);
     }
 
-    fn read(&self) {
-        reader::run(&*self.settings.store, &self.reads);
+    fn read(&self, store: &dyn Store) {
+        reader::run(store, &self.reads);
     }
 }

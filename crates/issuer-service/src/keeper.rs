@@ -1,11 +1,13 @@
-//! What is done behind everybody's back: a change to the API keys is seen, and dead rows go.
+//! Background maintenance: changes to the API keys are read, dead rows are purged, and a test write tells whether the store can
+//! be written.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use issuer_store::Store;
+use issuer::state::{Control, Expect, Versioned};
+use issuer_store::{Effect, Store};
 
-use crate::{Clock, api_keys::ApiKeys, guard};
+use crate::{Clock, Error, api_keys::ApiKeys, fresh, guard, health::Health, reply::Reply, trouble::Trouble};
 
 /// How often the control record is read: a change holds on every server within a second.
 const REFRESH_EVERY: Duration = Duration::from_millis(500);
@@ -16,10 +18,13 @@ const FIRST_PURGE_AFTER: Duration = Duration::from_millis(500);
 /// How often dead rows are looked for.
 const PURGE_EVERY: Duration = Duration::from_secs(30);
 
-/// Rows of one slice of a purge: some milliseconds of a writer's time where each of them is on another page of the disk.
-const PURGE_SLICE: usize = 32;
+/// The longest pause after purges that failed.
+const PURGE_AT_LEAST_EVERY: Duration = Duration::from_mins(10);
 
-/// Callers come first: a pause between two slices is this many times as long as the slice took, which leaves them three
+/// Rows of one batch of a purge: some milliseconds of a writer's time where each of them is on another page of the disk.
+const PURGE_BATCH: usize = 32;
+
+/// Callers come first: a pause between two batches is this many times as long as the batch took, which leaves them three
 /// quarters of the writer's time.
 const PURGE_PAUSES: u32 = 3;
 
@@ -27,51 +32,145 @@ const PURGE_PAUSES: u32 = 3;
 /// ahead by less kills nothing for good.
 const PURGE_AFTER_SECONDS: i64 = 3_600;
 
+/// A test write holds for this long: whoever asks more often gets the same answer.
+const TEST_WRITE_EVERY: Duration = Duration::from_secs(1);
+
 /// Stops what runs in the background. Refreshing and purging have a thread each: a purge that waits for a
 /// writer's turn must not keep a revoked API key alive.
 #[derive(Default)]
 pub(crate) struct Keeper {
-    stopped: Mutex<bool>,
-    stop: Condvar,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    is_stopped: bool,
+    /// Those who wait for a test write.
+    asking: Vec<Reply<()>>,
 }
 
 impl Keeper {
     /// Reads the API keys again and again, until it is stopped.
     pub(crate) fn refresh(&self, keys: &ApiKeys, store: &dyn Store) {
+        let mut trouble = Trouble::new("the API keys cannot be read again");
         while !self.sleep(REFRESH_EVERY) {
-            // Whoever presents a key is told of a failure.
-            let _ = keys.refresh(store);
+            // Whoever presents a key is told of a failure, too.
+            trouble.note(&keys.refresh(store));
         }
     }
 
-    /// Deletes dead rows, a slice at a time, until it is stopped.
-    pub(crate) fn purge(&self, store: &dyn Store, clock: &dyn Clock) {
-        let mut pause = FIRST_PURGE_AFTER;
-        while !self.sleep(pause) {
-            let begun = Instant::now();
+    /// Deletes dead rows, a batch at a time, and makes test writes for those who ask, until it is stopped.
+    pub(crate) fn purge(&self, store: &dyn Store, clock: &dyn Clock, health: &Health) {
+        let mut trouble = Trouble::new("dead rows cannot be purged");
+        let mut tested: Option<(Instant, Result<(), Error>)> = None;
+        let (mut begun, mut pause) = (Instant::now(), FIRST_PURGE_AFTER);
+        while let Some(asking) = self.sleep_or_ask(pause.saturating_sub(begun.elapsed())) {
+            if !asking.is_empty() {
+                let known = tested.filter(|(at, _)| at.elapsed() < TEST_WRITE_EVERY);
+                let (at, result) = known.unwrap_or_else(|| (Instant::now(), test_write(store, health)));
+                for reply in asking {
+                    reply.send(result.clone());
+                }
+                tested = Some((at, result));
+                continue;
+            }
+            begun = Instant::now();
             let purged = guard::write(|| {
                 let dead_before = clock.timestamp().saturating_add_seconds(-PURGE_AFTER_SECONDS);
-                store.purge(dead_before, PURGE_SLICE)
+                store.purge(dead_before, PURGE_BATCH)
             });
-            // Nobody waits for this, and what stays only takes space: it is tried again.
-            let more = purged.is_ok_and(|rows| rows >= PURGE_SLICE);
-            pause = if more {
-                begun.elapsed().saturating_mul(PURGE_PAUSES)
-            } else {
-                PURGE_EVERY
+            trouble.note(&purged);
+            health.note(&purged);
+            pause = match purged {
+                Ok(rows) if rows >= PURGE_BATCH => begun.elapsed().saturating_mul(PURGE_PAUSES),
+                Ok(_) => PURGE_EVERY,
+                // What stays only takes space.
+                Err(_) => trouble.pause(PURGE_EVERY, PURGE_AT_LEAST_EVERY),
             };
+            begun = Instant::now();
         }
+    }
+
+    /// Has a test write made, and answers with its outcome.
+    pub(crate) fn ask(&self, reply: Reply<()>) {
+        let mut state = self.lock();
+        if state.is_stopped {
+            return reply.send(Err(Error::new(crate::ErrorKind::ShuttingDown)));
+        }
+        // Only a caller that waits costs a place here.
+        state.asking.retain(Reply::waits);
+        state.asking.push(reply);
+        drop(state);
+        self.changed.notify_all();
     }
 
     pub(crate) fn stop(&self) {
-        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.stop.notify_all();
+        self.lock().is_stopped = true;
+        self.changed.notify_all();
     }
 
     /// Sleeps; `true` if it is time to stop.
     fn sleep(&self, time: Duration) -> bool {
-        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.stop.wait_timeout_while(stopped, time, |stopped| !*stopped);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
+        let slept = self
+            .changed
+            .wait_timeout_while(self.lock(), time, |state| !state.is_stopped);
+        slept.unwrap_or_else(PoisonError::into_inner).0.is_stopped
+    }
+
+    /// Sleeps until then or until somebody asks; `None` if it is time to stop.
+    fn sleep_or_ask(&self, time: Duration) -> Option<Vec<Reply<()>>> {
+        let slept = self.changed.wait_timeout_while(self.lock(), time, |state| {
+            !state.is_stopped && state.asking.is_empty()
+        });
+        let mut state = slept.unwrap_or_else(PoisonError::into_inner).0;
+        let asking = std::mem::take(&mut state.asking);
+        if !state.is_stopped {
+            return Some(asking);
+        }
+        drop(state);
+        let stopped = || Error::new(crate::ErrorKind::ShuttingDown);
+        for reply in asking {
+            reply.send(Err(stopped()));
+        }
+        None
+    }
+
+    // Nothing below the lock can panic half-way.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes the control record as it is, under a new version.
+fn test_write(store: &dyn Store, health: &Health) -> Result<(), Error> {
+    let control = guard::read(|| store.control())?;
+    let (expect, value) = match control {
+        Some(control) => (Expect::Version(control.version), control.value),
+        None => (Expect::Absent, Control::default()),
+    };
+    let next = Versioned {
+        version: fresh::version(),
+        value,
+    };
+    // Whoever changed it in between has written it.
+    let written = guard::write(|| store.set_control(expect, &next)).map(drop);
+    health.note(&written);
+    written.map_err(|error| error.with_effect(Effect::None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_of_the_crate_says_how_often_and_how_much() {
+        let page = include_str!("lib.rs").replace("\n//!", "");
+        assert_eq!((REFRESH_EVERY.as_millis(), PURGE_AFTER_SECONDS), (500, 3_600));
+        let said = format!(
+            "one reads the API keys again every half a second, and one deletes dead rows, {PURGE_BATCH} at a time, an hour after \
+             their death"
+        );
+        assert!(page.contains(&said), "{said}");
     }
 }

@@ -37,15 +37,19 @@
 //! Six threads, which sleep while there is nothing to do. One writes: whatever arrived while the last commit ran
 //! goes into the next one, so that many callers share one sync of the disk, and requests of one user are decided
 //! one after the other. Two read for async callers. One watches over deadlines, one reads the API keys again
-//! every half a second, and one deletes dead rows, 256 at a time, an hour after their death. Requests wait in
+//! every half a second, and one deletes dead rows, 32 at a time, an hour after their death. Requests wait in
 //! bounded queues: past the bound a caller is refused at once, and past its deadline it is told so.
+//!
+//! The store is called and dropped on these threads alone, [`Builder::build`] included; reads of
+//! [`blocking`](TokenService::blocking) calls run on their caller's. When [`TokenService::close`] or
+//! [`shutdown`](TokenService::shutdown) returns the store is closed, whatever clones of the service there are.
 //!
 //! A store that panics fails the calls that it was asked for, and the service goes on; with `panic = "abort"`
 //! the process ends, as it says.
 //!
 //! # What it does not do
-//! No HTTP (`issuer-http`), no storage of its own, no limit of requests a second, no logging: an error
-//! says what happened. Unless [`Builder::cache_live_tokens`] says so it keeps no user and no token in memory: each check
+//! No HTTP (`issuer-http`), no storage of its own, no limit of requests a second. It logs, by `tracing`, only what goes
+//! wrong in the background, where no caller is told; an error says what happened. Unless [`Builder::cache_live_tokens`] says so it keeps no user and no token in memory: each check
 //! asks the store, so that a revocation holds at once for every service over the same store. It coordinates with other
 //! services through the store's preconditions alone, and needs no lock service and no leader.
 mod api_keys;
@@ -59,9 +63,11 @@ mod engine;
 mod error;
 mod fresh;
 mod guard;
+mod health;
 mod issued;
 mod keeper;
 mod live_tokens;
+mod open_store;
 mod queue;
 mod reader;
 mod reply;
@@ -69,6 +75,7 @@ mod service;
 mod sync;
 mod threads;
 mod token_text;
+mod trouble;
 mod writer;
 
 pub use api_keys::{ApiCaller, ApiKey};

@@ -1,9 +1,11 @@
 //! Tokens that were found live, kept so that the next check of one need not ask the store.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use issuer::{TokenId, state::TokenState};
 use quick_cache::sync::Cache;
+
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Tokens share so many counts: enough that few readers are told of the revocation of another token.
 const STRIPES: usize = 64;
@@ -14,8 +16,22 @@ pub(crate) struct LiveTokens(Option<Kept>);
 
 struct Kept {
     found: Cache<TokenId, Arc<TokenState>>,
-    /// How often a token of the stripe was forgotten. Whoever keeps or forgets one holds the lock.
-    forgotten: [Mutex<u64>; STRIPES],
+    /// Whoever keeps or forgets a token holds the lock of its stripe.
+    stripes: [Mutex<Stripe>; STRIPES],
+}
+
+#[derive(Clone, Copy, Default)]
+struct Stripe {
+    /// How often a token of the stripe was forgotten.
+    forgotten: u64,
+    /// How many of its tokens are being written.
+    written: usize,
+}
+
+/// Tokens that are being written: until this is dropped none of them is kept.
+pub(crate) struct Forgotten<'a> {
+    kept: Option<&'a Kept>,
+    tokens: Vec<TokenId>,
 }
 
 /// When a reader turned to the store.
@@ -31,7 +47,7 @@ impl LiveTokens {
     pub(crate) fn at_most(tokens: usize) -> Self {
         Self(Some(Kept {
             found: Cache::new(tokens),
-            forgotten: std::array::from_fn(|_| Mutex::default()),
+            stripes: std::array::from_fn(|_| Mutex::default()),
         }))
     }
 
@@ -45,36 +61,61 @@ impl LiveTokens {
 
     /// To be called before the store is asked for the token.
     pub(crate) fn since(&self, token: TokenId) -> Since {
-        Since(self.0.as_ref().map_or(0, |kept| *kept.stripe(token)))
+        Since(self.0.as_ref().map_or(0, |kept| kept.stripe(token).forgotten))
     }
 
-    /// Keeps what the store said, unless a token of the stripe was forgotten since it was asked: it may have been this
-    /// one, and the answer older than the write.
+    /// Keeps what the store said, unless a token of the stripe was forgotten since it was asked, or is being written: it may
+    /// be this one, and the answer older than the write.
     pub(crate) fn keep(&self, token: TokenId, since: Since, state: &Arc<TokenState>) {
         if let Some(kept) = &self.0 {
-            let forgotten = kept.stripe(token);
-            if *forgotten == since.0 {
+            let stripe = kept.stripe(token);
+            if stripe.forgotten == since.0 && stripe.written == 0 {
                 kept.found.insert(token, state.clone());
             }
         }
     }
 
-    /// To be called after a write to the token or its user, and before anybody hears of it.
-    pub(crate) fn forget(&self, token: TokenId) {
-        if let Some(kept) = &self.0 {
-            let mut forgotten = kept.stripe(token);
-            *forgotten = forgotten.wrapping_add(1);
-            kept.found.remove(&token);
+    /// To be called before a write to these tokens or their users, and held until it has ended: whoever sees the write in the
+    /// store, before its caller does, finds none of them kept.
+    pub(crate) fn forget(&self, tokens: impl IntoIterator<Item = TokenId>) -> Forgotten<'_> {
+        let Some(kept) = &self.0 else {
+            return Forgotten {
+                kept: None,
+                tokens: Vec::new(),
+            };
+        };
+        let tokens: Vec<TokenId> = tokens.into_iter().collect();
+        for token in &tokens {
+            let mut stripe = kept.stripe(*token);
+            stripe.written += 1;
+            kept.found.remove(token);
+        }
+        Forgotten {
+            kept: Some(kept),
+            tokens,
+        }
+    }
+}
+
+impl Drop for Forgotten<'_> {
+    /// From now on the store is believed again: by whoever asks it after this.
+    fn drop(&mut self) {
+        for token in &self.tokens {
+            let stripe = self.kept.map(|kept| kept.stripe(*token));
+            if let Some(mut stripe) = stripe {
+                stripe.written -= 1;
+                stripe.forgotten = stripe.forgotten.wrapping_add(1);
+            }
         }
     }
 }
 
 impl Kept {
     /// By the last byte, which is random.
-    fn stripe(&self, token: TokenId) -> MutexGuard<'_, u64> {
+    fn stripe(&self, token: TokenId) -> MutexGuard<'_, Stripe> {
         let [.., last] = *token.as_bytes();
-        let [first, ..] = &self.forgotten;
-        self.forgotten
+        let [first, ..] = &self.stripes;
+        self.stripes
             .get(usize::from(last) % STRIPES)
             .unwrap_or(first)
             .lock()
@@ -125,7 +166,7 @@ mod tests {
         let asked: Vec<_> = (0..=255)
             .map(|last| (token(last), live.since(token(last))))
             .collect();
-        live.forget(token(5));
+        drop(live.forget([token(5)]));
         for (token, since) in &asked {
             live.keep(*token, *since, &state);
         }

@@ -63,13 +63,14 @@ fn work(store: &dyn Store, batch: Vec<Read>) {
     }
 }
 
-/// Asks the store for something else and answers with it.
+/// Asks the store for something else and answers with it; it may leave `effect` behind.
 pub(crate) fn ask<T: Send + 'static>(
     reply: Reply<T>,
+    effect: Effect,
     question: impl FnOnce(&dyn Store) -> Result<T, Error> + Send + 'static,
 ) -> Read {
     Read::Ask(Box::new(move |store| {
-        if reply.begin(Effect::None) {
+        if reply.begin(effect) {
             reply.send(question(store));
         }
     }))

@@ -54,6 +54,11 @@ impl<T> Reply<T> {
         waits
     }
 
+    /// Whether somebody waits for the answer still.
+    pub(crate) fn waits(&self) -> bool {
+        self.0.lock().waits()
+    }
+
     pub(crate) fn send(self, answer: Result<T, Error>) {
         self.0.answer(|_| answer);
     }

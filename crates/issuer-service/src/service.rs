@@ -1,6 +1,6 @@
 //! The calls of a host.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, thread};
 
 use issuer::{
     decide::{Issue, Revoke, RevokeTarget, Revoked, Rules},
@@ -11,11 +11,11 @@ use issuer::{
 use issuer_store::Store;
 
 use crate::{
-    ApiCaller, Blocking, BuildError, Builder, Error, Issued,
+    ApiCaller, ApiKey, Blocking, BuildError, Builder, Error, Issued,
     check::Known,
     engine::{Engine, Settings},
-    guard,
-    reader::{self, Find, Read},
+    reader::{Find, Read},
+    reply::Pending,
     token_text::Claimed,
 };
 
@@ -24,8 +24,9 @@ use crate::{
 /// Async calls run on any runtime, [`blocking`](TokenService::blocking) ones need none. A call is handed in
 /// when its future is first polled; one whose future is dropped is carried out whole or not at all.
 ///
-/// Dropping the last clone does what [`shutdown`](TokenService::shutdown) does, and waits as long: an async
-/// host rather calls that, on a thread that may block.
+/// Dropping the last clone does what [`shutdown`](TokenService::shutdown) does, and waits as long: an async host calls
+/// [`close`](TokenService::close) before. The store is called on the service's own threads, and dropped there; reads of
+/// [`blocking`](TokenService::blocking) calls alone run on their caller's.
 #[derive(Clone)]
 pub struct TokenService(Arc<Engine>);
 
@@ -156,15 +157,23 @@ impl TokenService {
             .await
     }
 
-    /// Whether the store answers.
+    /// Whether the store answers, and can be written: its last write worked, or else a test write does, which writes what
+    /// is there already. There is one test write a second at most; whoever asks in between gets the same answer.
     ///
     /// # Errors
     /// What [`ErrorKind`](crate::ErrorKind) says of the service and the store.
     pub async fn ready(&self) -> Result<(), Error> {
-        self.0
-            .read(|reply| reader::ask(reply, |store| guard::read(|| store.control()).map(drop)))?
-            .answer()
-            .await
+        self.0.ready()?.answer().await
+    }
+
+    /// Adds an API key with full scope, unless its hash is known already: a revoked one stays revoked. Only
+    /// the hash is stored.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Contended`](crate::ErrorKind::Contended) if others change the keys again and again; or what
+    /// [`ErrorKind`](crate::ErrorKind) says of the service and the store.
+    pub async fn add_api_key(&self, name: &str, key: ApiKey) -> Result<(), Error> {
+        self.0.add_api_key(name, key)?.answer().await
     }
 
     /// The caller whose API key this is; `None` if it is unknown, revoked or expired. It takes the same time
@@ -183,17 +192,42 @@ impl TokenService {
         &self.0.settings().rules
     }
 
-    /// Stops accepting, finishes what was accepted, and returns; callers that come later are told
-    /// [`ErrorKind::ShuttingDown`](crate::ErrorKind::ShuttingDown).
+    /// Stops accepting, finishes what was accepted, closes the store, and returns, whatever clones there are; callers that
+    /// come later are told [`ErrorKind::ShuttingDown`](crate::ErrorKind::ShuttingDown).
     ///
-    /// It blocks for as long as the store takes. It may be called again, and from several threads: each call
-    /// returns when all is finished. On a thread of the service itself, where a runtime may go on with a task
-    /// that was answered, it does not wait.
+    /// A host calls it as the last thing, once its server has answered its last request (with axum, after
+    /// `with_graceful_shutdown`).
+    ///
+    /// It may be called again, and from several tasks: each call returns when all is finished. A future that is dropped
+    /// stops the service all the same.
+    pub async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        let engine = Arc::clone(&self.0);
+        let thread = thread::Builder::new().name("issuer-close".to_owned());
+        let spawned = thread.spawn(move || {
+            engine.stop();
+            drop(engine);
+            // Nobody waits any more where this fails.
+            let _ = done.send(());
+        });
+        match spawned {
+            // The thread sends, or is gone: either way it has done what it could.
+            Ok(_) => drop(closed.await),
+            Err(_) => self.0.stop(),
+        }
+    }
+
+    /// The same for hosts without an async runtime: it blocks for as long as the store takes.
+    ///
+    /// On a thread of the service itself, where a runtime may go on with a task that was answered, it does not wait.
     pub fn shutdown(&self) {
         self.0.stop();
     }
 
-    pub(crate) fn start(settings: Settings) -> Result<Self, BuildError> {
-        Engine::start(settings).map(|engine| Self(Arc::new(engine)))
+    pub(crate) fn start(
+        settings: Settings,
+        store: Box<dyn Store>,
+    ) -> Result<(Self, Pending<()>), BuildError> {
+        Engine::start(settings, store).map(|(engine, keys_read)| (Self(Arc::new(engine)), keys_read))
     }
 }

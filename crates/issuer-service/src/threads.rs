@@ -19,17 +19,18 @@ impl Threads {
         Ok(())
     }
 
-    /// Waits until all of them have ended. One of them, which would wait for itself, does not: an async
+    /// Waits until all of them have ended. One of them, which would wait for itself, does not, and gets `false`: an async
     /// runtime may go on with a task right where it is woken.
-    pub(crate) fn join(&self) {
+    pub(crate) fn join(&self) -> bool {
         if lock(&self.all).contains(&thread::current().id()) {
-            return;
+            return false;
         }
         let mut running = lock(&self.running);
         for thread in mem::take(&mut *running) {
             // A thread that panicked has nothing left to finish.
             let _ = thread.join();
         }
+        true
     }
 }
 

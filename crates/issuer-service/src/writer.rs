@@ -12,8 +12,8 @@ use issuer::{
 use issuer_store::{Effect, Lookup, Outcome, Store};
 
 use crate::{
-    Clock, Error, call::Job, clock, error::ErrorKind, fresh::Ids, guard, live_tokens::LiveTokens,
-    queue::Queue,
+    Clock, Error, call::Job, clock, error::ErrorKind, fresh::Ids, guard, health::Health,
+    live_tokens::LiveTokens, queue::Queue,
 };
 
 /// Requests of one batch: enough to share a sync among many, few enough that the last one need not wait long.
@@ -27,6 +27,7 @@ pub(crate) struct Writer<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) clock: &'a dyn Clock,
     pub(crate) live: &'a LiveTokens,
+    pub(crate) health: &'a Health,
     pub(crate) ids: Ids,
 }
 
@@ -76,9 +77,13 @@ impl Writer<'_> {
         if commits.is_empty() {
             return Vec::new();
         }
+        // Before the store can show the commits to anybody, and until after an error, for they may have happened.
+        let forgotten = self
+            .live
+            .forget(waiting.iter().flat_map(|group| group.kept.iter().copied()));
         let outcomes = guard::write(|| self.store.apply(&commits));
-        // Also after an error, for it may have happened.
-        self.forget(&waiting);
+        drop(forgotten);
+        self.health.note(&outcomes);
         let outcomes = match outcomes {
             Ok(outcomes) if outcomes.len() == commits.len() => outcomes,
             Ok(_) => {
@@ -140,11 +145,6 @@ impl Writer<'_> {
         let kept = snapshot.tokens.iter().filter(|_| self.live.keeps_any());
         kept.filter_map(|token| token.issued().map(|issued| issued.id))
             .collect()
-    }
-
-    fn forget(&self, groups: &[Group]) {
-        let kept = groups.iter().flat_map(|group| &group.kept);
-        kept.for_each(|token| self.live.forget(*token));
     }
 }
 

@@ -80,6 +80,16 @@ pub struct Watched {
     pub seen: Mutex<Vec<Seen>>,
     before: Box<Hook>,
     after: Box<Hook>,
+    _dropped: Dropped,
+}
+
+/// Runs when the store is dropped.
+struct Dropped(Box<dyn Fn() + Send + Sync>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        (self.0)();
+    }
 }
 
 impl Watched {
@@ -89,6 +99,14 @@ impl Watched {
             seen: Mutex::default(),
             before: Box::new(|_| Ok(())),
             after: Box::new(|_| Ok(())),
+            _dropped: Dropped(Box::new(|| {})),
+        }
+    }
+
+    pub fn dropped(self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            _dropped: Dropped(Box::new(hook)),
+            ..self
         }
     }
 
