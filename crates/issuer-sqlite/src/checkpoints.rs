@@ -29,9 +29,16 @@ use crate::{
 /// is copied once; but the disk is busy with a checkpoint for so long that commits beside it wait.
 const CHECKPOINT_AT_PAGES: i32 = 512;
 
+/// Commits after which the first checkpoint begins, however short the log is: a copy that was made of the file before this
+/// process opened it is the file that the log was written for, until the log is begun again. A process of one command is over
+/// by then.
+const FIRST_CHECKPOINT_AT_COMMITS: u32 = 2;
+
 /// Makes a checkpoint whenever the log has grown to a certain length.
 pub(crate) struct Checkpoints {
     log: Arc<Log>,
+    /// Commits of this process and pages of the log, as long as that was not begun again.
+    first_commits: Mutex<Option<(u32, i32)>>,
     thread: Mutex<Option<CheckpointThread>>,
 }
 
@@ -75,6 +82,7 @@ impl Checkpoints {
         };
         Self {
             log: Arc::new(log),
+            first_commits: Mutex::new(Some((0, 0))),
             thread: Mutex::new(None),
         }
     }
@@ -91,7 +99,7 @@ impl Checkpoints {
 
     /// To be called after each commit, with the connection that made it.
     pub(crate) fn after_commit(&self, writer: &Connection) {
-        let is_long = self.log.pages.load(Ordering::Relaxed) >= CHECKPOINT_AT_PAGES;
+        let is_long = self.log.pages.load(Ordering::Relaxed) >= CHECKPOINT_AT_PAGES || self.is_first_due();
         let mut stage = self.log.stage();
         *stage = match *stage {
             Stage::Copying => Stage::Copying,
@@ -105,6 +113,18 @@ impl Checkpoints {
                 Stage::Growing
             }
         };
+    }
+
+    /// Whether it is time for the first checkpoint, or the log was not begun again since.
+    fn is_first_due(&self) -> bool {
+        let mut first = self.first_commits.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((commits, pages_before)) = *first else {
+            return false;
+        };
+        let pages = self.log.pages.load(Ordering::Relaxed);
+        let is_begun_again = pages < pages_before;
+        *first = (!is_begun_again).then_some((commits + 1, pages));
+        !is_begun_again && commits + 1 >= FIRST_CHECKPOINT_AT_COMMITS
     }
 
     /// Copies what the log holds now, on a connection of its own, and makes a log small again that has grown beside a long
@@ -222,9 +242,16 @@ mod tests {
     use super::*;
     use crate::SqliteStore;
 
+    /// A store that has made its first checkpoint.
     fn store() -> (SqliteStore, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
-        (SqliteStore::open(folder.path().join("users.db")).unwrap(), folder)
+        let store = SqliteStore::open(folder.path().join("users.db")).unwrap();
+        for n in 0..FIRST_CHECKPOINT_AT_COMMITS {
+            one_commit(&store, 1_000_000 + u64::from(n));
+        }
+        wait_for_the_thread(&store);
+        one_commit(&store, 2_000_000);
+        (store, folder)
     }
 
     /// Pages in the log, and how many of them are copied.
@@ -300,6 +327,7 @@ mod tests {
         let (go, _) = sync_channel(1);
         let handle = thread::spawn(|| {});
         *checkpoints.thread.lock().unwrap() = Some(CheckpointThread { go, handle });
+        *checkpoints.first_commits.lock().unwrap() = None;
         let mut connection = store.file.connect_writer().unwrap();
         checkpoints.watch(&mut connection).unwrap();
         applied(&store, [creating("amy", 1)]);

@@ -251,7 +251,7 @@ fn every_backup_of_every_moment_is_refused_or_changes_nothing() {
                 refused += 1;
             }
             Ok(store) => {
-                // A copy of the main file alone is the same file as long as nothing was copied from the log.
+                // A copy of the main file alone is the same file until the log is begun again.
                 assert_eq!(way, Way::Copy, "{}", backup.display());
                 assert_eq!(users(&store), open.users);
                 drop(store);
@@ -260,10 +260,7 @@ fn every_backup_of_every_moment_is_refused_or_changes_nothing() {
             }
         }
     }
-    assert!(
-        refused >= 60 && harmless >= 1,
-        "{refused} refused, {harmless} harmless"
-    );
+    assert!(refused >= 60, "{refused} refused, {harmless} harmless");
 }
 
 #[test]
