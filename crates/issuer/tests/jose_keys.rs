@@ -1,5 +1,6 @@
 //! Keys and key sets, read and written.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use issuer::jose::{Algorithm, KeyError, KeySet, SigningKey, dangerous};
 
 const K: &str = "KioqKioqKioqKioqKioqKioqKioqKioqKioqKioqKio";
@@ -177,4 +178,45 @@ fn a_fingerprint_is_what_records_of_earlier_releases_hold() {
         format!("{:?}", key.fingerprint()),
         "KeyFingerprint(f87b22fe28241403c7a1c6825a3601e1)"
     );
+}
+
+/// The text of a public key is known to others, who could sign with it: libraries that took one for an HMAC secret had to be
+/// fixed (CVE-2015-9235, CVE-2022-29217, CVE-2024-54150).
+#[test]
+fn the_text_of_a_pem_or_ssh_key_is_no_hmac_secret() {
+    let body = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAu1SU1LfVLPHCozMxH2Mo4lgOEePzNm0tRgeLezV6ffAt0gunVTLw7onLRnrq";
+    let texts = [
+        format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n"),
+        format!("-----BEGIN RSA PUBLIC KEY-----\r\n{body}\r\n-----END RSA PUBLIC KEY-----"),
+        format!("  \n\t-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"),
+        format!("\u{feff}-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----"),
+        format!(
+            "Bag Attributes: <No Attributes>\n-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----"
+        ),
+        format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{body}\n-----END OPENSSH PRIVATE KEY-----"),
+        format!("---- BEGIN SSH2 PUBLIC KEY ----\n{body}\n---- END SSH2 PUBLIC KEY ----"),
+        format!("ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQ{body} me@example"),
+        format!("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{body}"),
+        format!("ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAI{body}"),
+        format!("sk-ssh-ed25519@openssh.com AAAAG{body}"),
+        format!("AAAAB3NzaC1yc2EAAAADAQABAAABAQ{body}"),
+        format!("PuTTY-User-Key-File-3: ssh-ed25519\n{body}"),
+    ];
+    for text in texts {
+        let constructors = [
+            SigningKey::hs256(&text).map(drop),
+            SigningKey::hs384(&text).map(drop),
+            SigningKey::hs512(&text).map(drop),
+            SigningKey::from_jwk(&format!(
+                r#"{{"kty":"oct","alg":"HS256","k":"{}"}}"#,
+                URL_SAFE_NO_PAD.encode(&text)
+            ))
+            .map(drop),
+        ];
+        for made in constructors {
+            assert_eq!(made, Err(KeyError::KeyText), "{text}");
+        }
+    }
+    // Neither is text as such.
+    assert!(SigningKey::hs256("a passphrase that begins with ssh but is none").is_ok());
 }

@@ -1,20 +1,13 @@
 //! Vectors that nobody in this project wrote: Wycheproof and RFC 7515 appendix A.
-//!
-//! They are read from the folder in `ISSUER_VECTORS`, else from `../shared/vectors` beside the workspace. Without the
-//! variable and without that folder the tests say so and pass; with the variable, a missing file fails them.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::explicit_write,
     reason = "test helpers stand outside of test functions"
 )]
 
-use std::{
-    io::Write as _,
-    path::{Path, PathBuf},
-};
+mod vectors;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use issuer::{
@@ -23,30 +16,6 @@ use issuer::{
 };
 use ring::hmac;
 use serde_json::Value;
-
-/// The parsed file, or `None` where no vectors are.
-fn vectors(file: &str) -> Option<Value> {
-    let (folder, wanted) = match std::env::var_os("ISSUER_VECTORS") {
-        Some(folder) => (PathBuf::from(folder), true),
-        None => (
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"),
-            false,
-        ),
-    };
-    let path = folder.join(file);
-    if !wanted && !path.exists() {
-        // Past the capture of `eprintln!`, so that it is seen although the test passes.
-        writeln!(
-            std::io::stderr(),
-            "SKIPPED: no {} (set ISSUER_VECTORS)",
-            path.display()
-        )
-        .unwrap();
-        return None;
-    }
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    Some(serde_json::from_str(&text).unwrap())
-}
 
 fn cases(group: &Value) -> &[Value] {
     group["tests"].as_array().unwrap()
@@ -91,10 +60,10 @@ fn exceptions(file: &Value) -> Vec<(u64, String)> {
 
 #[test]
 fn wycheproof_signatures_are_accepted_and_refused_as_labelled() {
-    let Some(file) = vectors("wycheproof/json_web_signature_test.json") else {
+    let Some(file) = vectors::json("wycheproof/json_web_signature_test.json") else {
         return;
     };
-    let exceptions = exceptions(&vectors("wycheproof/LOCAL_EXCEPTIONS.json").unwrap());
+    let exceptions = exceptions(&vectors::json("wycheproof/LOCAL_EXCEPTIONS.json").unwrap());
     let (mut agreed, mut excepted, mut foreign) = (0, 0, 0);
     for group in groups(&file) {
         let key = SigningKey::from_jwk(&group["private"].to_string());
@@ -123,7 +92,7 @@ fn wycheproof_signatures_are_accepted_and_refused_as_labelled() {
 
 #[test]
 fn wycheproof_key_sets_are_refused_when_they_are_read() {
-    let Some(file) = vectors("wycheproof/json_web_key_test.json") else {
+    let Some(file) = vectors::json("wycheproof/json_web_key_test.json") else {
         return;
     };
     let (mut symmetric, mut accepted, mut foreign) = (0, Vec::new(), 0);
@@ -177,7 +146,7 @@ fn hmac_vectors(
     alg: &str,
     key_of: impl Fn(&[u8]) -> Result<SigningKey, KeyError>,
 ) {
-    let Some(file) = vectors(file) else { return };
+    let Some(file) = vectors::json(file) else { return };
     let tag_len = algorithm.digest_algorithm().output_len();
     let (mut whole, mut truncated, mut short_keys) = (0, 0, 0);
     for group in groups(&file) {
@@ -251,7 +220,7 @@ fn wycheproof_hs512_tags_are_whole_or_refused() {
 
 #[test]
 fn the_examples_of_rfc_7515_read_as_it_says() {
-    let Some(file) = vectors("rfc7515-appendix/rfc7515_A1_A5.json") else {
+    let Some(file) = vectors::json("rfc7515-appendix/rfc7515_A1_A5.json") else {
         return;
     };
     let cases = file["cases"].as_array().unwrap();

@@ -304,6 +304,28 @@ fn an_avatar_url_whose_authority_breaks_a_rule_is_told_which() {
             "https://{a}/",
             "https://a^b/",
             "https://a`b/",
+            // No percent-encoding: what it stands for is read in several ways.
+            "http://%zz/",
+            "http://%/",
+            "http://a%2Fb/",
+            "http://a%40b/",
+            "http://a%00b/",
+            "http://a%41b/",
+            // Beyond ASCII letters and digits alone.
+            "http://\u{ad}/",
+            "http://a\u{fffd}b/",
+            "http://a\u{202e}b/",
+            "http://a\u{fdd0}b/",
+            "http://a\u{ffff}b/",
+            "http://a\u{10ffff}b/",
+            "http://a\u{ff0f}b/",
+            "http://a\u{ff20}b/",
+            "http://a\u{ff0e}b/",
+            "http://a\u{3002}b/",
+            "http://a\u{2488}b/",
+            "http://a\u{2100}b/",
+            "http://a\u{200b}b/",
+            "http://\u{1f4a9}/",
         ],
     );
     refused(

@@ -115,14 +115,20 @@ fn select_by_parsing<'k>(
     let header = Header::parse(bytes.decode(segment).ok_or(VerifyError::Malformed)?)?;
     let typ = match header.typ.as_deref() {
         None => TokenType::Jwt,
-        // Media types are compared without case (RFC 7515 section 4.1.9).
-        Some(typ) if typ.eq_ignore_ascii_case("JWT") => TokenType::Jwt,
+        // Media types are compared without case, and `application/` may be left out (RFC 7515 section 4.1.9).
+        Some(typ)
+            if ["JWT", "application/jwt"]
+                .iter()
+                .any(|jwt| typ.eq_ignore_ascii_case(jwt)) =>
+        {
+            TokenType::Jwt
+        }
         Some(_) => TokenType::Other,
     };
     Ok((keys.that_is_named_by(&header)?, typ))
 }
 
-/// What `typ` says: `JWT` or nothing, or something else.
+/// What `typ` says: `JWT`, `application/jwt` or nothing; or something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TokenType {
     Jwt,

@@ -30,7 +30,7 @@ impl KeySet {
     /// Verifies a token and its claims at the moment `now`. Nothing in the payload is looked at, nor decoded, before
     /// the MAC is good.
     ///
-    /// `typ` must be `JWT`, in any case, or absent (RFC 8725 section 3.11: other kinds of JWT are not ours); `sub` and
+    /// `typ` must be `JWT` or `application/jwt`, in any case, or absent (RFC 8725 section 3.11: other kinds of JWT are not ours); `sub` and
     /// `exp` must be there. `iat` may lie in the future: RFC 7519 gives it no say.
     ///
     /// # Errors

@@ -8,6 +8,8 @@ use std::fmt;
 pub enum KeyError {
     /// The secret is shorter than the hash (32, 48, 64 bytes) or longer than 1,024 bytes.
     Length,
+    /// The secret is the text of a PEM or SSH key, most likely a public one: whoever knows that could sign tokens.
+    KeyText,
     /// The `kid` is not 1 to 128 visible ASCII characters without `"` and `\`.
     Kid,
     /// Two keys of a set have the same `kid`, or two have none.
@@ -30,6 +32,9 @@ impl fmt::Display for KeyError {
         f.write_str(match self {
             Self::Length => {
                 "a secret must be 32 (HS256), 48 (HS384) or 64 (HS512) bytes or longer, and at most 1024"
+            }
+            Self::KeyText => {
+                "an HMAC secret must be random bytes, and this is the text of a PEM or SSH key, which others may know"
             }
             Self::Kid => {
                 "a kid must be 1 to 128 visible ASCII characters other than the double quote and the backslash"

@@ -20,7 +20,7 @@ pub enum VerifyError {
     Algorithm,
     /// The MAC is not the key's for this token.
     Signature,
-    /// `typ` is there and not `JWT` (RFC 7519 section 5.1, RFC 8725 section 3.11).
+    /// `typ` is there and neither `JWT` nor `application/jwt` (RFC 7519 section 5.1, RFC 8725 section 3.11).
     Type,
     /// The payload is no claims set: no JSON object, a member twice, `sub` or `exp` missing, or a registered claim
     /// of the wrong type or out of range (RFC 7519 section 4.1).

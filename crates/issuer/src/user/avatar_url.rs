@@ -8,7 +8,8 @@ use crate::FieldError;
 /// An absolute `http` or `https` URL with a host and without user info, at most 2,048 bytes, kept verbatim.
 ///
 /// No spaces and no control characters anywhere. The host is a name, an IPv4 address or a bracketed IPv6
-/// address (RFC 3986 section 3.2.2; letters beyond ASCII are let through), the port 0 to 65,535.
+/// address (RFC 3986 section 3.2.2) without percent-encoding; beyond ASCII it may hold letters and digits, and nothing that
+/// looks like a delimiter. The port is 0 to 65,535.
 /// Nobody fetches it here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AvatarUrl(Box<str>);
@@ -100,10 +101,30 @@ fn is_host(host: &str) -> bool {
         Some(literal) => literal
             .strip_suffix(']')
             .is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
-        None => host
-            .chars()
-            .all(|c| !c.is_ascii() || c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=%".contains(c)),
+        None => host.chars().all(may_be_in_a_name),
     }
+}
+
+/// No percent-encoding: what it says is read in several ways, and it may say anything. Beyond ASCII no symbols, which a browser
+/// maps to other text: `⒈` to a digit and a dot, the full-width `／` to a slash.
+fn may_be_in_a_name(c: char) -> bool {
+    if c.is_ascii() {
+        c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=".contains(c)
+    } else {
+        c.is_alphabetic() || is_digit(c)
+    }
+}
+
+/// Whether it is a digit of a script (general category `Nd`): each script of the basic plane has its ten in a row.
+fn is_digit(c: char) -> bool {
+    const ZEROS: [u32; 36] = [
+        0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66,
+        0x0DE6, 0x0E50, 0x0ED0, 0x0F20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90,
+        0x1B50, 0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10,
+    ];
+    ZEROS
+        .iter()
+        .any(|zero| (*zero..zero + 10).contains(&u32::from(c)))
 }
 
 impl fmt::Display for AvatarUrl {

@@ -170,7 +170,10 @@ fn another_kind_of_jwt_is_not_ours() {
         "secevent+jwt",
         "JOSE",
         "JOSE+JSON",
-        "application/jwt",
+        "application/at+jwt",
+        "application/jwt;charset=utf-8",
+        "text/jwt",
+        "jwt/jwt",
         "JWT ",
         "",
     ] {

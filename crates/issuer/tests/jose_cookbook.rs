@@ -1,0 +1,167 @@
+//! The examples of RFC 7520, RFC 7797 and RFC 8037, and JSON texts that parsers get wrong.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod jose_forge;
+mod vectors;
+
+use std::process::Command;
+
+use issuer::jose::{KeySet, SigningKey, UnverifiedToken};
+use jose_forge::{forge, keys, verify};
+use serde_json::Value;
+
+fn payload(keys: &KeySet, token: &str) -> Option<Vec<u8>> {
+    let token = UnverifiedToken::parse(token).ok()?;
+    Some(token.verify(keys).ok()?.payload().to_vec())
+}
+
+fn example(file: &str) -> Option<Value> {
+    vectors::json(&format!("jose-cookbook/{file}"))
+}
+
+#[test]
+fn the_compact_example_of_rfc_7520_with_hmac_verifies_with_its_key() {
+    let Some(example) = example("jws/4_4.hmac-sha2_integrity_protection.json") else {
+        return;
+    };
+    let keys = KeySet::new(SigningKey::from_jwk(&example["input"]["key"].to_string()).unwrap());
+    let token = example["output"]["compact"].as_str().unwrap();
+    let signed = payload(&keys, token).unwrap();
+    assert_eq!(signed, example["input"]["payload"].as_str().unwrap().as_bytes());
+}
+
+#[test]
+fn detached_content_unencoded_payloads_and_json_serializations_are_refused() {
+    let files = [
+        "jws/4_4.hmac-sha2_integrity_protection.json",
+        "jws/4_5.signature_with_detached_content.json",
+        "jws/4_6.protecting_specific_header_fields.json",
+        "jws/4_7.protecting_content_only.json",
+        "jws/4_8.multiple_signatures.json",
+        "rfc7797/4.2.hmac-sha2_b64_false.json",
+        "rfc7797/hmac-sha2_b64_false.json",
+        "curve25519/jws.json",
+    ];
+    let mut refused = 0;
+    for file in files {
+        let Some(example) = example(file) else {
+            return;
+        };
+        let of_example = SigningKey::from_jwk(&example["input"]["key"].to_string());
+        let keys = of_example.map_or_else(|_| keys(), KeySet::new);
+        for (form, output) in example["output"].as_object().unwrap() {
+            if (file, form.as_str()) == ("jws/4_4.hmac-sha2_integrity_protection.json", "compact") {
+                continue;
+            }
+            let token = output.as_str().map_or_else(|| output.to_string(), str::to_owned);
+            assert_eq!(payload(&keys, &token), None, "{file}: {form}");
+            refused += 1;
+        }
+    }
+    assert!(refused >= 16, "{refused}");
+}
+
+#[test]
+fn the_keys_of_rfc_7520_are_taken_if_they_are_for_hmac_signatures() {
+    for (file, taken) in [
+        ("3_1.ec_public_key.json", false),
+        ("3_2.ec_private_key.json", false),
+        ("3_3.rsa_public_key.json", false),
+        ("3_4.rsa_private_key.json", false),
+        ("3_5.symmetric_key_mac_computation.json", true),
+        ("3_6.symmetric_key_encryption.json", false),
+    ] {
+        let Some(key) = vectors::text(&format!("jose-cookbook/jwk/{file}")) else {
+            return;
+        };
+        assert_eq!(SigningKey::from_jwk(&key).is_ok(), taken, "{file}");
+    }
+}
+
+/// The files of `JSONTestSuite`, by name.
+fn json_texts() -> Option<Vec<(String, Vec<u8>)>> {
+    let archive = vectors::path("json/test_parsing.tar.gz")?;
+    let tar = |arguments: &[&str]| {
+        let output = Command::new("tar")
+            .args(arguments)
+            .arg(&archive)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        output.stdout
+    };
+    let names = String::from_utf8(tar(&["-tzf"])).unwrap();
+    let files = names.lines().filter(|name| !name.ends_with('/'));
+    let content = |name: &str| {
+        let output = Command::new("tar")
+            .args(["-xzOf".as_ref(), archive.as_os_str(), name.as_ref()])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        output.stdout
+    };
+    Some(
+        files
+            .map(|name| (name.trim_start_matches("./").to_owned(), content(name)))
+            .collect(),
+    )
+}
+
+#[test]
+fn claims_and_headers_that_are_no_json_are_refused_and_unknown_claims_may_be_any_json() {
+    let Some(texts) = json_texts() else {
+        return;
+    };
+    let (mut bad, mut good) = (0, 0);
+    for (name, text) in &texts {
+        // Longer tokens are refused before they are decoded.
+        if text.len() > 4_000 {
+            continue;
+        }
+        if name.starts_with("n_") {
+            bad += 1;
+            assert!(
+                verify(&forge(r#"{"alg":"HS256"}"#, text)).is_err(),
+                "{name}: claims"
+            );
+            assert!(
+                verify(&forge(text, r#"{"sub":"a","exp":253402300799}"#)).is_err(),
+                "{name}: header"
+            );
+        }
+        let mut claims = br#"{"sub":"user001","exp":253402300799,"x":"#.to_vec();
+        claims.extend(text);
+        claims.push(b'}');
+        let verified = verify(&forge(r#"{"alg":"HS256"}"#, claims));
+        if name.starts_with("y_") {
+            good += 1;
+            assert!(verified.is_ok(), "{name}: {verified:?}");
+        }
+    }
+    assert!(bad > 150 && good > 90, "{bad} bad, {good} good");
+}
+
+/// RFC 7515 section 4.1.9.
+#[test]
+fn the_type_may_be_the_whole_media_type_in_any_case() {
+    for typ in [
+        "JWT",
+        "jwt",
+        "Jwt",
+        "application/jwt",
+        "APPLICATION/JWT",
+        "Application/Jwt",
+    ] {
+        let token = forge(
+            format!(r#"{{"alg":"HS256","typ":"{typ}"}}"#),
+            r#"{"sub":"user001","exp":253402300799,"jti":"AAAAAAAAAAAAAAAAAAAAAA"}"#,
+        );
+        assert_eq!(verify(&token).unwrap().subject(), "user001", "{typ}");
+    }
+}
