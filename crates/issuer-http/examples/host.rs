@@ -11,7 +11,7 @@ use std::{env, error::Error};
 
 use axum::{Router, routing::get};
 use issuer::jose::{KeySet, SigningKey};
-use issuer_http::AuthenticatedUser;
+use issuer_http::{AuthenticatedUser, NoStore};
 use issuer_service::TokenService;
 use issuer_sqlite::SqliteStore;
 
@@ -20,7 +20,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let keys = KeySet::new(SigningKey::hs256(env::var("SIGNING_SECRET")?)?);
     let tokens = TokenService::builder(SqliteStore::open("issuer.db")?, keys).build()?;
     let api = issuer_http::router(tokens.clone()).api_key(&env::var("ISSUER_API_KEY")?)?;
-    let rooms = Router::new().route("/rooms", get(rooms)).with_state(tokens);
+    let rooms = Router::new()
+        .route("/rooms", get(rooms))
+        .layer(NoStore)
+        .with_state(tokens);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
     Ok(axum::serve(listener, rooms.merge(api)).await?)
 }

@@ -3,7 +3,7 @@
 //! ```no_run
 //! use axum::{Router, routing::get};
 //! use issuer::jose::{KeySet, SigningKey};
-//! use issuer_http::AuthenticatedUser;
+//! use issuer_http::{AuthenticatedUser, NoStore};
 //! use issuer_service::TokenService;
 //! use issuer_store::MemoryStore;
 //!
@@ -15,7 +15,8 @@
 //! let keys = KeySet::new(SigningKey::hs256(std::env::var("TOKEN_SECRET")?)?);
 //! let tokens = TokenService::builder(MemoryStore::new(), keys).build()?;
 //! let api = issuer_http::router(tokens.clone()).api_key(&std::env::var("API_KEY")?)?;
-//! let app: Router = Router::new().route("/rooms", get(rooms)).with_state(tokens).merge(api);
+//! let rooms = Router::new().route("/rooms", get(rooms)).layer(NoStore).with_state(tokens);
+//! let app: Router = rooms.merge(api);
 //! # Ok(app)
 //! # }
 //! ```
@@ -45,6 +46,8 @@ mod edge;
 mod error;
 mod fields;
 mod headers;
+mod http1;
+mod no_store;
 mod object;
 mod response;
 mod routes;
@@ -54,6 +57,7 @@ pub use api::{ApiKeyError, HttpApi, router};
 pub use auth::AuthenticatedUser;
 pub use client_key::ClientKey;
 pub use cors_origin::CorsOrigin;
+pub use no_store::{NoStore, NoStoreFuture, NoStoreService};
 pub use response::ResponseStyle;
 
 /// The code of the README compiles.
