@@ -21,8 +21,12 @@ use issuer_store::MemoryStore;
 /// said, and knows `Authorization` and `Vary`, as Varnish does by default.
 #[derive(Default)]
 struct SharedCache {
-    stored: HashMap<String, Vec<(Vec<(String, String)>, Answer)>>,
+    /// By URL.
+    stored: HashMap<String, Vec<Stored>>,
 }
+
+/// The headers of the request by which the answer varies, and the answer.
+type Stored = (Vec<(String, String)>, Answer);
 
 impl SharedCache {
     /// The stored answer, or the origin's. The flag says which.
