@@ -26,12 +26,21 @@
 //! error is JSON, on every path and status; `docs/compatibility.md` of the repository has each call and ruling.
 //!
 //! # What it does not do
-//! It does not listen: `axum::serve` or hyper do, and whoever runs them sets the limits of the request head. It
-//! speaks no TLS. It sets no rate limits.
+//! It does not listen: `axum::serve` or hyper do, and whoever runs them sets the limits of the request head and of idle
+//! connections. `axum::serve` has no such limits, and does not answer a client that closes its side after its request;
+//! `issuer-server` does. It speaks no TLS. It sets no rate limits.
+//!
+//! Of the rules of HTTP/1.1 that hyper leaves to the server, these routes keep those that [`HttpApi::require_host`] lists;
+//! the host's own routes are the host's.
+//!
+//! # Caches
+//! Every answer has `Cache-Control: no-store`. For the host's own routes there is [`NoStore`], which [`AuthenticatedUser`]
+//! asks for.
 //!
 //! # Logs
 //! One event a request (`tracing`, target `issuer_http::access`), with the route's template and never the path; no
-//! token, API key or idempotency key is in any event.
+//! token, API key or idempotency key is in any event. A request whose caller went away before its answer has status 499:
+//! it may have been carried out.
 
 mod answer;
 mod api;

@@ -1,4 +1,4 @@
-//! Vectors that nobody in this project wrote, over HTTP: JSONTestSuite and flenniken's UTF-8 tests.
+//! Vectors that nobody in this project wrote, over HTTP: `JSONTestSuite` and flenniken's UTF-8 tests.
 //!
 //! They are read from the folder in `ISSUER_VECTORS`, else from `../shared/vectors` beside the workspace. Without the
 //! variable and without that folder the tests say so and pass; with the variable, a missing file fails them.
@@ -6,6 +6,8 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::explicit_write,
+    clippy::format_collect,
     reason = "a test that cannot go on has failed"
 )]
 
@@ -45,7 +47,7 @@ fn vectors(file: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-/// The files of JSONTestSuite, by name.
+/// The files of `JSONTestSuite`, by name.
 fn json_files() -> Option<Vec<(String, Vec<u8>)>> {
     let archive = vectors("json/test_parsing.tar.gz")?;
     let folder = tempfile::tempdir().unwrap();
