@@ -2,11 +2,12 @@
 //!
 //! hyper has one time limit for the wait between two requests and for the next head, and does not say which of the two it is
 //! in. Here it gets the bytes of a request up to the end of its head, then its body, and then those of the next request, so
-//! that the first byte of a head is seen when it comes. Nothing is held back that hyper asks for, and hyper alone decides what
-//! a request is: where it sees an end that is not seen here, or the other way round, a time limit may be the wrong one.
+//! that the first byte of a head is seen when it comes. hyper gets all that it asks for, and it alone decides what a request
+//! is: where it sees an end that is not seen here, or the other way round, a time limit may be the wrong one and no more.
 //!
 //! One thing is changed: hyper answers a `Transfer-Encoding` that it does not know with a bare 400, where RFC 9112 section 6.1
-//! wants 501. Such a line gets another name on its way to hyper and its own again behind it, for the router to refuse.
+//! wants 501. Such a line gets another name on its way to hyper and its own again behind it, for the router to refuse. Its
+//! beginning waits here until the line is whole.
 
 use std::{
     io,
