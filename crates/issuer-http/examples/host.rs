@@ -11,7 +11,7 @@ use std::{env, error::Error};
 
 use axum::{Router, routing::get};
 use issuer::jose::{KeySet, SigningKey};
-use issuer_http::AuthenticatedUser;
+use issuer_http::{AuthenticatedUser, NoStore};
 use issuer_service::TokenService;
 use issuer_sqlite::SqliteStore;
 
@@ -26,6 +26,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .await?;
     let rooms = Router::new()
         .route("/rooms", get(rooms))
+        .layer(NoStore)
         .with_state(tokens.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
     axum::serve(listener, rooms.merge(api))

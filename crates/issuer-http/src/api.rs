@@ -9,11 +9,12 @@ use issuer_service::{ApiKey, Error, TokenService};
 use crate::{
     ClientKey, CorsOrigin, ResponseStyle,
     context::{Context, Shared},
-    routes,
+    http1::MissingHost,
+    routes::{self, Choice},
 };
 
 /// The routes of the token service: `POST /admin/clients`, `DELETE /admin/clients/{client_id}/token`,
-/// `GET /me`, `GET /healthz`, `GET /readyz`. It merges into any router:
+/// `GET /me`, `GET /healthz`, `GET /readyz`. They merge into any router:
 ///
 /// ```no_run
 /// # async fn app(tokens: issuer_service::TokenService) -> Result<(), Box<dyn std::error::Error>> {
@@ -27,13 +28,24 @@ use crate::{
 /// ```
 ///
 /// It answers every path under `/admin/`, and no other that it does not know: those are the host's, or
-/// [`into_service_router`](HttpApi::into_service_router)'s.
+/// [`into_service_router`](HttpApi::into_service_router)'s. A path that it answers it answers for every method. Where the host
+/// has a route of the same path, [`Router::merge`] panics and names it: leave this one out
+/// ([`without_me`](HttpApi::without_me), [`without_health`](HttpApi::without_health)), or put these routes under a prefix:
+///
+/// ```
+/// # fn app(tokens: issuer_service::TokenService) -> axum::Router {
+/// use axum::{Router, routing::get};
+///
+/// let api = issuer_http::router(tokens).without_health();
+/// Router::new().route("/healthz", get(async || "the host is well")).merge(api)
+/// # }
+/// ```
 #[must_use]
 pub struct HttpApi {
     tokens: TokenService,
     style: ResponseStyle,
     client_key: Option<ClientKey>,
-    cors_origins: Vec<CorsOrigin>,
+    choice: Choice,
 }
 
 /// The routes over this service, with the defaults of every setting.
@@ -42,7 +54,12 @@ pub fn router(tokens: TokenService) -> HttpApi {
         tokens,
         style: ResponseStyle::Flat,
         client_key: None,
-        cors_origins: Vec::new(),
+        choice: Choice {
+            me: true,
+            health: true,
+            missing_host: MissingHost::Allowed,
+            cors_origins: Vec::new(),
+        },
     }
 }
 
@@ -84,13 +101,36 @@ impl HttpApi {
 
     /// An origin whose pages may ask `GET /me` from a browser. None by default.
     pub fn cors_origin(mut self, origin: CorsOrigin) -> Self {
-        self.cors_origins.push(origin);
+        self.choice.cors_origins.push(origin);
+        self
+    }
+
+    /// Leaves out `/me`, for a host that has a route of that path.
+    pub fn without_me(mut self) -> Self {
+        self.choice.me = false;
+        self
+    }
+
+    /// Leaves out `/healthz` and `/readyz`, for a host that has routes of these paths.
+    pub fn without_health(mut self) -> Self {
+        self.choice.health = false;
+        self
+    }
+
+    /// Answers an HTTP/1.1 request without `Host` with 400, as RFC 9112 section 3.2 has it.
+    ///
+    /// Off by default, because requests that are made in the process, such as those of a host's tests, have none. The other
+    /// rules of HTTP/1.1 always hold on these routes: `Host` twice or malformed is 400, a `Transfer-Encoding` other than one
+    /// `chunked` is 501, and the connection ends after the answer to a chunked request. The host's own routes are the host's.
+    pub fn require_host(mut self) -> Self {
+        self.choice.missing_host = MissingHost::Refused;
         self
     }
 
     /// The router as a server of its own: every path that it does not know is 404 in the shape of the API.
     pub fn into_service_router(self) -> Router {
-        Router::from(self).fallback_service(routes::unknown())
+        let unknown = routes::unknown(self.choice.missing_host);
+        Router::from(self).fallback_service(unknown)
     }
 }
 
@@ -98,7 +138,7 @@ impl fmt::Debug for HttpApi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpApi")
             .field("style", &self.style)
-            .field("cors_origins", &self.cors_origins)
+            .field("choice", &self.choice)
             .finish_non_exhaustive()
     }
 }
@@ -111,7 +151,7 @@ impl<S: Clone + Send + Sync + 'static> From<HttpApi> for Router<S> {
             style: http.style,
             client_key: http.client_key,
         });
-        routes::all(&context, http.cors_origins).with_state(())
+        routes::all(&context, http.choice).with_state(())
     }
 }
 

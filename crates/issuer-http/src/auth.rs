@@ -13,6 +13,7 @@ use issuer_service::{ApiCaller, TokenService};
 use crate::{
     error::{ApiError, MeError},
     headers,
+    no_store::note_personal,
 };
 
 /// Whose the one `IM-API-KEY` of a request is.
@@ -35,19 +36,22 @@ pub(crate) fn require_scope(caller: &ApiCaller, scopes: &[ApiKeyScope]) -> Resul
 /// The router's state must be, or hold, the [`TokenService`] (`FromRef`). A request without a live token is
 /// answered as `GET /me` answers it: 401, so that clients know to refresh.
 ///
+/// The layer [`NoStore`](crate::NoStore) must be around the route: it keeps the answer, which is for one user, out of shared
+/// caches. Without it every request is answered 500, and the log says so.
+///
 /// [`HttpApi::client_key`](crate::HttpApi::client_key) and [`cors_origin`](crate::HttpApi::cors_origin) are about `GET /me`
 /// alone: a host that wants them for its own routes checks them there.
 ///
 /// ```
 /// use axum::{Router, routing::get};
-/// use issuer_http::AuthenticatedUser;
+/// use issuer_http::{AuthenticatedUser, NoStore};
 /// use issuer_service::TokenService;
 ///
 /// async fn rooms(user: AuthenticatedUser) -> String {
 ///     format!("the rooms of {}", user.id)
 /// }
 ///
-/// let routes: Router<TokenService> = Router::new().route("/rooms", get(rooms));
+/// let routes: Router<TokenService> = Router::new().route("/rooms", get(rooms)).layer(NoStore);
 /// ```
 #[derive(Clone, Debug)]
 pub struct AuthenticatedUser(UserRecord);
@@ -59,6 +63,9 @@ impl AuthenticatedUser {
     }
 
     pub(crate) async fn of(tokens: &TokenService, parts: &Parts) -> Result<Self, MeError> {
+        if !parts.headers.contains_key(headers::IM_AUTHORIZATION) {
+            return Err(ApiError::no_token().into());
+        }
         let token = headers::token(&parts.headers).ok_or_else(ApiError::invalid_token)?;
         Ok(Self(tokens.authenticate(token).await?))
     }
@@ -80,6 +87,13 @@ where
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        if !note_personal(&parts.extensions) {
+            tracing::error!(
+                "a route uses AuthenticatedUser without the layer issuer_http::NoStore, so that a shared cache could give one \
+                 user's answer to another: add .layer(NoStore) to its router"
+            );
+            return Err(MeError::from(ApiError::internal()).into_response());
+        }
         Self::of(&TokenService::from_ref(state), parts)
             .await
             .map_err(IntoResponse::into_response)

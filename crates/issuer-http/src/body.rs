@@ -81,37 +81,83 @@ const fn too_slow() -> ApiError {
     )
 }
 
+/// `Content-Type`, then `Content-Encoding`.
 fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {
-    if is_json(headers) {
-        return Ok(());
+    match media_type(headers) {
+        MediaType::Json => {}
+        MediaType::JsonInOtherCharset => {
+            return Err(unsupported(
+                "Content-Type has a charset other than utf-8: send application/json, with charset=utf-8 or without charset",
+            ));
+        }
+        MediaType::Other => return Err(unsupported("Content-Type must be application/json")),
     }
-    Err(ApiError::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "UNSUPPORTED_MEDIA_TYPE",
-        "Content-Type must be application/json",
-    ))
+    if is_encoded(headers) {
+        // RFC 9110 section 15.5.16: the header tells this 415 from one about the media type.
+        return Err(
+            unsupported("Content-Encoding must be identity").with_header(header::ACCEPT_ENCODING, "identity")
+        );
+    }
+    Ok(())
 }
 
-/// `application/json`, alone or with `charset=utf-8`, in any case; exactly once.
-fn is_json(headers: &HeaderMap) -> bool {
+const fn unsupported(message: &'static str) -> ApiError {
+    ApiError::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "UNSUPPORTED_MEDIA_TYPE",
+        message,
+    )
+}
+
+/// What `Content-Type` says of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum MediaType {
+    /// `application/json`, alone or with `charset=utf-8`, in any case; exactly once.
+    Json,
+    JsonInOtherCharset,
+    Other,
+}
+
+fn media_type(headers: &HeaderMap) -> MediaType {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(content_type), None) = (types.next(), types.next()) else {
-        return false;
+        return MediaType::Other;
     };
     let Ok(content_type) = content_type.to_str() else {
-        return false;
+        return MediaType::Other;
     };
-    let (essence, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
-    if !essence.trim().eq_ignore_ascii_case("application/json") {
-        return false;
+    let mut parts = content_type.split(';').map(str::trim);
+    let is_json = |essence: &str| essence.eq_ignore_ascii_case("application/json");
+    if !parts.next().is_some_and(is_json) {
+        return MediaType::Other;
     }
-    match parameters.trim() {
-        "" => true,
-        parameter => parameter.split_once('=').is_some_and(|(name, value)| {
-            // RFC 9110 section 5.6.6: a parameter's value may be quoted.
-            let (name, value) = (name.trim(), value.trim());
-            let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
-            name.eq_ignore_ascii_case("charset") && quoted.unwrap_or(value).eq_ignore_ascii_case("utf-8")
-        }),
+    // RFC 9110 section 5.6.6: a parameter may be missing behind its semicolon.
+    let mut parameters = parts.filter(|parameter| !parameter.is_empty());
+    match (parameters.next(), parameters.next()) {
+        (None, _) => MediaType::Json,
+        (Some(parameter), None) => match parameter.split_once('=') {
+            Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => charset(value.trim()),
+            _ => MediaType::Other,
+        },
+        (Some(_), Some(_)) => MediaType::Other,
     }
+}
+
+fn charset(value: &str) -> MediaType {
+    // RFC 9110 section 5.6.6: a parameter's value may be quoted.
+    let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    if quoted.unwrap_or(value).eq_ignore_ascii_case("utf-8") {
+        MediaType::Json
+    } else {
+        MediaType::JsonInOtherCharset
+    }
+}
+
+/// Whether `Content-Encoding` names anything but `identity`.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get_all(header::CONTENT_ENCODING).iter().any(|value| {
+        let codings = value.as_bytes().split(|byte| *byte == b',');
+        let mut codings = codings.map(<[u8]>::trim_ascii);
+        codings.any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
+    })
 }

@@ -1,25 +1,32 @@
-//! What happens to every request: its id, its line in the log, and what a panic becomes.
+//! What happens to every request: the rules of HTTP/1.1, its id, its line in the log, and what a panic becomes.
 
 use std::{
     convert::Infallible,
+    future::{Ready, ready},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{self, Context, Poll},
     time::Instant,
 };
 
 use axum::{
     extract::Request,
-    http::{HeaderValue, Method},
+    http::{HeaderValue, Method, header},
     response::Response,
 };
+use futures_util::future::Either;
 use pin_project_lite::pin_project;
 use tower::Service;
 
 use crate::{
     error::{ApiError, Shape},
     headers::{X_REQUEST_ID, only},
+    http1::{self, MissingHost},
+    response::keep_out_of_caches,
 };
+
+/// The status in the line of a request whose answer nobody waits for any more, as nginx has it. The answer itself is not known.
+const NOT_ANSWERED: u16 = 499;
 
 /// A route as the world meets it.
 #[derive(Clone)]
@@ -27,6 +34,7 @@ pub(crate) struct Edge<S> {
     /// The route's template: a path may hold what no log may.
     pub(crate) route: &'static str,
     pub(crate) shape: Shape,
+    pub(crate) missing_host: MissingHost,
     pub(crate) inner: S,
 }
 
@@ -49,7 +57,12 @@ where
             method: request.method().clone(),
             route: self.route,
             shape: self.shape,
-            answer: catch_unwind(AssertUnwindSafe(|| self.inner.call(request))).ok(),
+            ends_connection: http1::ends_connection(&request),
+            is_logged: false,
+            answer: match http1::check(&request, self.missing_host) {
+                Ok(()) => catch_unwind(AssertUnwindSafe(|| Either::Right(self.inner.call(request)))).ok(),
+                Err(error) => Some(Either::Left(ready(Ok((self.shape)(error))))),
+            },
         }
     }
 }
@@ -62,9 +75,21 @@ pin_project! {
         method: Method,
         route: &'static str,
         shape: Shape,
+        ends_connection: bool,
+        is_logged: bool,
         // None: it panicked.
         #[pin]
-        answer: Option<F>,
+        answer: Option<Either<Ready<Result<Response, Infallible>>, F>>,
+    }
+
+    impl<F> PinnedDrop for Answering<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            // The caller has gone, or the server stops. What the service was asked for happens all the same.
+            if !*this.is_logged {
+                line(this.begun, this.method, this.route, NOT_ANSWERED, this.id, "not answered");
+            }
+        }
     }
 }
 
@@ -78,23 +103,42 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
             .as_pin_mut()
             .and_then(|answer| catch_unwind(AssertUnwindSafe(|| answer.poll(context))).ok());
         let mut response = match polled {
-            Some(polled) => ready!(polled)?,
+            Some(polled) => task::ready!(polled)?,
             None => panicked(*this.shape),
         };
-        tracing::info!(
-            target: "issuer_http::access",
-            method = this.method.as_str(),
-            route = *this.route,
-            status = response.status().as_u16(),
-            micros = u64::try_from(this.begun.elapsed().as_micros()).unwrap_or(u64::MAX),
-            request_id = this.id.to_str().unwrap_or_default(),
-            "answered"
-        );
+        let status = response.status().as_u16();
+        line(this.begun, this.method, this.route, status, this.id, "answered");
+        *this.is_logged = true;
+        let headers = response.headers_mut();
+        keep_out_of_caches(headers);
+        if *this.ends_connection {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         // Moved out: nobody polls this again.
         let id = std::mem::replace(this.id, HeaderValue::from_static("none"));
-        response.headers_mut().insert(X_REQUEST_ID, id);
+        headers.insert(X_REQUEST_ID, id);
         Poll::Ready(Ok(response))
     }
+}
+
+/// The line of a request in the log.
+fn line(
+    begun: &Instant,
+    method: &Method,
+    route: &'static str,
+    status: u16,
+    id: &HeaderValue,
+    message: &'static str,
+) {
+    tracing::info!(
+        target: "issuer_http::access",
+        method = method.as_str(),
+        route,
+        status,
+        micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+        request_id = id.to_str().unwrap_or_default(),
+        "{message}"
+    );
 }
 
 /// The panic's own message has gone to the panic hook; it may hold what a client must not see.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use axum::{
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use issuer::{
@@ -21,6 +21,8 @@ pub(crate) struct ApiError {
     status: StatusCode,
     code: &'static str,
     message: Cow<'static, str>,
+    /// What a client needs beside the body.
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 /// The same in the shape of `/me`: `{"RC": STATUS, "RM": REASON, "error": {"code", "message"}}`.
@@ -29,6 +31,9 @@ pub(crate) struct MeError(pub(crate) ApiError);
 
 /// One of the two.
 pub(crate) type Shape = fn(ApiError) -> Response;
+
+/// RFC 6750 section 3.
+const INVALID_TOKEN: &str = r#"Bearer error="invalid_token""#;
 
 /// Seconds after which a refused caller may try again.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -39,6 +44,7 @@ impl ApiError {
             status,
             code,
             message: Cow::Borrowed(message),
+            header: None,
         }
     }
 
@@ -47,6 +53,7 @@ impl ApiError {
             status: StatusCode::BAD_REQUEST,
             code: "INVALID_REQUEST",
             message: message.into(),
+            header: None,
         }
     }
 
@@ -54,8 +61,17 @@ impl ApiError {
         Self::invalid(format!("Missing required field: {field}"))
     }
 
-    pub(crate) const fn unauthorized() -> Self {
+    /// The same with this header.
+    pub(crate) fn with_header(self, name: HeaderName, value: &'static str) -> Self {
+        Self {
+            header: Some((name, HeaderValue::from_static(value))),
+            ..self
+        }
+    }
+
+    pub(crate) fn unauthorized() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "Invalid API key")
+            .with_header(header::WWW_AUTHENTICATE, "ApiKey")
     }
 
     pub(crate) const fn insufficient_permissions() -> Self {
@@ -66,12 +82,19 @@ impl ApiError {
         )
     }
 
-    pub(crate) const fn invalid_token() -> Self {
+    /// No token was sent: RFC 6750 section 3.1 wants the challenge without an error code then.
+    pub(crate) fn no_token() -> Self {
+        Self::invalid_token().with_header(header::WWW_AUTHENTICATE, "Bearer")
+    }
+
+    /// What was sent is no live token.
+    pub(crate) fn invalid_token() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "INVALID_TOKEN",
             "Invalid or expired token",
         )
+        .with_header(header::WWW_AUTHENTICATE, INVALID_TOKEN)
     }
 
     pub(crate) const fn not_found() -> Self {
@@ -108,6 +131,9 @@ impl ApiError {
                 .headers_mut()
                 .insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
+        if let Some((name, value)) = &self.header {
+            response.headers_mut().insert(name, value.clone());
+        }
         response
     }
 }
@@ -120,10 +146,16 @@ impl From<FieldError> for ApiError {
 
 impl From<&Refusal> for ApiError {
     fn from(refusal: &Refusal) -> Self {
-        let status = match refusal.class() {
-            RefusalClass::Conflict => StatusCode::CONFLICT,
-            RefusalClass::NotFound => StatusCode::NOT_FOUND,
-            RefusalClass::Unauthorized => StatusCode::UNAUTHORIZED,
+        let (status, header) = match refusal.class() {
+            RefusalClass::Conflict => (StatusCode::CONFLICT, None),
+            RefusalClass::NotFound => (StatusCode::NOT_FOUND, None),
+            RefusalClass::Unauthorized => {
+                let challenge = HeaderValue::from_static(INVALID_TOKEN);
+                (
+                    StatusCode::UNAUTHORIZED,
+                    Some((header::WWW_AUTHENTICATE, challenge)),
+                )
+            }
             RefusalClass::Fault => {
                 tracing::error!(%refusal, "the server is not fit to answer");
                 return Self::internal();
@@ -133,6 +165,7 @@ impl From<&Refusal> for ApiError {
             status,
             code: refusal.code(),
             message: refusal.to_string().into(),
+            header,
         }
     }
 }

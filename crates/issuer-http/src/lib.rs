@@ -3,7 +3,7 @@
 //! ```no_run
 //! use axum::{Router, routing::get};
 //! use issuer::jose::{KeySet, SigningKey};
-//! use issuer_http::AuthenticatedUser;
+//! use issuer_http::{AuthenticatedUser, NoStore};
 //! use issuer_service::TokenService;
 //! use issuer_store::MemoryStore;
 //!
@@ -15,7 +15,8 @@
 //! let keys = KeySet::new(SigningKey::hs256(std::env::var("TOKEN_SECRET")?)?);
 //! let tokens = TokenService::builder(MemoryStore::new(), keys).build_async().await?;
 //! let api = issuer_http::router(tokens.clone()).api_key_async(&std::env::var("API_KEY")?).await?;
-//! let app: Router = Router::new().route("/rooms", get(rooms)).with_state(tokens).merge(api);
+//! let rooms = Router::new().route("/rooms", get(rooms)).layer(NoStore).with_state(tokens);
+//! let app: Router = rooms.merge(api);
 //! # Ok(app)
 //! # }
 //! ```
@@ -25,12 +26,21 @@
 //! error is JSON, on every path and status; `docs/compatibility.md` of the repository has each call and ruling.
 //!
 //! # What it does not do
-//! It does not listen: `axum::serve` or hyper do, and whoever runs them sets the limits of the request head. It
-//! speaks no TLS. It sets no rate limits.
+//! It does not listen: `axum::serve` or hyper do, and whoever runs them sets the limits of the request head and of idle
+//! connections. `axum::serve` has no such limits, and does not answer a client that closes its side after its request;
+//! `issuer-server` does. It speaks no TLS. It sets no rate limits.
+//!
+//! Of the rules of HTTP/1.1 that hyper leaves to the server, these routes keep those that [`HttpApi::require_host`] lists;
+//! the host's own routes are the host's.
+//!
+//! # Caches
+//! Every answer has `Cache-Control: no-store`. For the host's own routes there is [`NoStore`], which [`AuthenticatedUser`]
+//! asks for.
 //!
 //! # Logs
 //! One event a request (`tracing`, target `issuer_http::access`), with the route's template and never the path; no
-//! token, API key or idempotency key is in any event.
+//! token, API key or idempotency key is in any event. A request whose caller went away before its answer has status 499:
+//! it may have been carried out.
 
 mod answer;
 mod api;
@@ -45,6 +55,8 @@ mod edge;
 mod error;
 mod fields;
 mod headers;
+mod http1;
+mod no_store;
 mod object;
 mod response;
 mod routes;
@@ -54,6 +66,7 @@ pub use api::{ApiKeyError, HttpApi, router};
 pub use auth::AuthenticatedUser;
 pub use client_key::ClientKey;
 pub use cors_origin::CorsOrigin;
+pub use no_store::{NoStore, NoStoreFuture, NoStoreService};
 pub use response::ResponseStyle;
 
 /// The code of the README compiles.

@@ -2,7 +2,7 @@
 
 use axum::{
     body::Body,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
 use serde::Serialize;
@@ -55,13 +55,14 @@ pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    keep_out_of_caches(response.headers_mut());
     response
 }
 
-/// For answers with a secret in them (RFC 9111 section 5.2.2.5).
-pub(crate) fn no_store(mut response: Response) -> Response {
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+/// Keeps an answer out of every cache (RFC 9111 section 5.2.2.5), unless it says itself what caches may do: a shared cache
+/// stores the answer to a request without `Authorization`, and would give one user what was for another.
+pub(crate) fn keep_out_of_caches(headers: &mut HeaderMap) {
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
 }

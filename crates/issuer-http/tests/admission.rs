@@ -164,3 +164,58 @@ fn what_no_header_can_carry_is_no_client_key_and_no_origin() {
         assert!(CorsOrigin::parse(text).is_ok(), "{text}");
     }
 }
+
+#[tokio::test]
+async fn every_401_says_how_to_authenticate() {
+    let tokens = service(MemoryStore::new()).build().unwrap();
+    let app = api(&tokens);
+    for path in ["/admin/clients", "/admin/clients/a/token", "/admin/nothing"] {
+        for key in [None, Some("wrong")] {
+            let mut request = get(path);
+            if let Some(key) = key {
+                request.headers_mut().insert("IM-API-KEY", key.parse().unwrap());
+            }
+            let answer = send(&app, request).await;
+            assert_eq!(
+                (answer.status.as_u16(), answer.header("www-authenticate")),
+                (401, Some("ApiKey"))
+            );
+        }
+    }
+    let nothing = send(&app, get("/me")).await;
+    assert_eq!(
+        (nothing.status.as_u16(), nothing.header("www-authenticate")),
+        (401, Some("Bearer"))
+    );
+    let dead = send(&app, issue()).await.token();
+    send(&app, revoke_all("/admin/clients/a/token")).await;
+    for token in ["", "x", "Basic x", "Bearer", &dead] {
+        let answer = send(&app, get_with("/me", token)).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("www-authenticate")),
+            (401, Some(r#"Bearer error="invalid_token""#)),
+            "{token}"
+        );
+    }
+    let mut twice = get_with("/me", "x");
+    twice
+        .headers_mut()
+        .append("IM-Authorization", "x".parse().unwrap());
+    assert_eq!(
+        send(&app, twice).await.header("www-authenticate"),
+        Some(r#"Bearer error="invalid_token""#)
+    );
+    assert_eq!(send(&app, get("/healthz")).await.header("www-authenticate"), None);
+}
+
+#[tokio::test]
+async fn without_a_key_another_method_does_not_learn_which_are_allowed() {
+    let app = api(&service(MemoryStore::new()).build().unwrap());
+    for method in ["GET", "PURGE", "OPTIONS"] {
+        for path in ["/admin/clients", "/admin/nothing"] {
+            let request = Request::builder().method(method).uri(path);
+            let answer = send(&app, request.body(Body::empty()).unwrap()).await;
+            assert_eq!((answer.status.as_u16(), answer.header("allow")), (401, None));
+        }
+    }
+}

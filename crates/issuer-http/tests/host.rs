@@ -12,7 +12,7 @@ use axum::{
 };
 use client::{API_KEY, WANTED, get, get_with, issue, issue_at, revoke_all, send, service};
 use issuer::decide::MaxLiveTokens;
-use issuer_http::{AuthenticatedUser, HttpApi};
+use issuer_http::{AuthenticatedUser, HttpApi, NoStore};
 use issuer_service::TokenService;
 use issuer_store::MemoryStore;
 
@@ -56,6 +56,7 @@ fn host(tokens: &TokenService) -> Router {
     Router::new()
         .route("/rooms", routing::get(rooms))
         .route("/name", routing::get(name))
+        .layer(NoStore)
         .fallback(lost)
         .merge(http(tokens))
         .with_state(state)
@@ -128,6 +129,57 @@ async fn a_route_of_the_host_refuses_as_me_does() {
         .header("Authorization", "Bearer x");
     let answer = send(&app, elsewhere.body(Body::empty()).unwrap()).await;
     assert_eq!(answer.brief(), expected);
+}
+
+/// What a merge panics with.
+fn collision(host: Router, api: HttpApi) -> String {
+    let merge = std::panic::AssertUnwindSafe(|| host.merge(api));
+    let panic = std::panic::catch_unwind(merge).unwrap_err();
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_route_that_the_host_has_as_well_is_named_when_the_two_are_merged() {
+    async fn own() -> &'static str {
+        "the host's"
+    }
+    let tokens = tokens();
+    for path in ["/me", "/healthz", "/readyz", "/admin/clients", "/me/"] {
+        for (method, filter) in [
+            ("GET", routing::MethodFilter::GET),
+            ("POST", routing::MethodFilter::POST),
+            ("PATCH", routing::MethodFilter::PATCH),
+        ] {
+            let host = Router::new().route(path, routing::on(filter, own));
+            let said = collision(host, http(&tokens));
+            assert!(said.contains(&format!("`{method} {path}`")), "{said}");
+        }
+        let host = Router::new().route(path, routing::any(own));
+        assert!(collision(host, http(&tokens)).contains("fallback"));
+    }
+}
+
+#[tokio::test]
+async fn a_host_keeps_its_own_me_and_health_where_it_leaves_out_ours() {
+    let tokens = tokens();
+    let own = || routing::get(async || "the host's");
+    let app: Router = Router::new()
+        .route("/me", own())
+        .route("/healthz", own())
+        .merge(http(&tokens).without_me().without_health());
+    for path in ["/me", "/healthz"] {
+        assert_eq!(send(&app, get(path)).await.brief(), (200, "the host's"));
+    }
+    assert_eq!(send(&app, get("/readyz")).await.status, 404);
+    assert_eq!(send(&app, issue()).await.status, 200);
+    // The other remedy: a prefix.
+    let app: Router = Router::new()
+        .route("/me", own())
+        .nest("/chat", Router::from(http(&tokens)));
+    assert_eq!(send(&app, get("/me")).await.brief(), (200, "the host's"));
+    assert_eq!(send(&app, get("/chat/me")).await.status, 401);
 }
 
 #[tokio::test]

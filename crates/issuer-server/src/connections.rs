@@ -4,10 +4,7 @@ use std::{
     convert::Infallible,
     future::poll_fn,
     pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -31,15 +28,23 @@ use hyper_util::{
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
+    time::{Sleep, sleep_until},
 };
 
-use crate::waiting_line::{Place, WaitingLine};
+use crate::{
+    request_stream::{HEAD_TIME, Progress, RequestStream},
+    waiting_line::{Place, WaitingLine},
+};
 
 /// Bytes of the longest head of a request.
 const MAX_HEAD_BYTES: usize = 32 * 1_024;
 
-/// How long the head of a request may take to arrive, and how long a connection may be silent before.
-const HEAD_TIME: Duration = Duration::from_secs(10);
+/// How long a connection may be silent before its first byte.
+const FIRST_BYTE_TIME: Duration = Duration::from_secs(10);
+
+/// How long a connection stays open between an answer and the next request, where nothing is set: longer than the 60 s for
+/// which common proxies keep theirs, or they would send requests into connections that are being closed.
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// How many connections may keep the server waiting after their first byte. Such a one costs 26 KiB in the middle of
 /// a small body, most of them hyper's buffers.
@@ -47,7 +52,12 @@ const MAX_WAITING: usize = 1_024;
 
 /// Accepts connections for as long as it is polled; those that are silent end with it, the others with
 /// [`GracefulShutdown`].
-pub(crate) async fn accept(listener: &TcpListener, app: &Router, connections: &GracefulShutdown) {
+pub(crate) async fn accept(
+    listener: &TcpListener,
+    app: &Router,
+    connections: &GracefulShutdown,
+    idle_timeout: Duration,
+) {
     let line = WaitingLine::of(MAX_WAITING);
     let mut silent = JoinSet::new();
     loop {
@@ -59,6 +69,7 @@ pub(crate) async fn accept(listener: &TcpListener, app: &Router, connections: &G
                     app.clone(),
                     connections.watcher(),
                     Arc::clone(&line),
+                    idle_timeout,
                 ));
             }
             Err(error) => {
@@ -71,38 +82,59 @@ pub(crate) async fn accept(listener: &TcpListener, app: &Router, connections: &G
 }
 
 /// Waits for the first byte: hyper would take its buffers before.
-async fn listen_to(stream: TcpStream, app: Router, watcher: Watcher, line: Arc<WaitingLine>) {
+async fn listen_to(
+    stream: TcpStream,
+    app: Router,
+    watcher: Watcher,
+    line: Arc<WaitingLine>,
+    idle_timeout: Duration,
+) {
     // `readable` alone would also end for no reason.
-    if let Ok(Ok(1..)) = tokio::time::timeout(HEAD_TIME, stream.peek(&mut [0])).await {
+    if let Ok(Ok(1..)) = tokio::time::timeout(FIRST_BYTE_TIME, stream.peek(&mut [0])).await {
         // A task of its own, since this one would be as large from the start.
-        tokio::spawn(converse(stream, app, watcher, line));
+        tokio::spawn(converse(stream, app, watcher, line, idle_timeout));
     }
 }
 
 /// Answers what comes. A connection that fails is the client's; its requests have been answered and logged.
-async fn converse(stream: TcpStream, app: Router, watcher: Watcher, line: Arc<WaitingLine>) {
+async fn converse(
+    stream: TcpStream,
+    app: Router,
+    watcher: Watcher,
+    line: Arc<WaitingLine>,
+    idle_timeout: Duration,
+) {
     // Small answers must not wait for more to fill a packet.
     let _ = stream.set_nodelay(true);
-    let turn = Turn::default();
+    let progress = Progress::begun();
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
+        // hyper's limit would also count the time between two requests: `Progress` has those that hold.
+        .header_read_timeout(None)
+        // A client that sends its request and closes its side still reads the answer.
+        .half_close(true)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(
-            TokioIo::new(stream),
-            service_fn(|request| answer(&app, request, turn.clone())),
+            TokioIo::new(RequestStream::new(stream, progress.clone())),
+            service_fn(|request| answer(&app, request, progress.clone())),
         );
     let mut connection = pin!(watcher.watch(connection));
+    let mut timer = pin!(sleep_until(tokio::time::Instant::now() + HEAD_TIME));
     let mut place: Option<Place> = None;
     poll_fn(|context| {
         if connection.as_mut().poll(context).is_ready() {
             return Poll::Ready(());
         }
-        if turn.is_ours() {
+        // Only here, after it was polled: what has arrived meanwhile is a request, and gets its answer.
+        if let Some(deadline) = progress.deadline(idle_timeout)
+            && has_passed(timer.as_mut(), deadline, context)
+        {
+            return Poll::Ready(());
+        }
+        if !progress.waits_for_client() {
             place = None;
             return Poll::Pending;
         }
-        // Only here, after it was polled: what has arrived meanwhile is a request, and gets its answer.
         match &place {
             Some(place) if place.is_lost() => return Poll::Ready(()),
             Some(_) => {}
@@ -113,20 +145,34 @@ async fn converse(stream: TcpStream, app: Router, watcher: Watcher, line: Arc<Wa
     .await;
 }
 
+/// Whether the deadline has passed; if not, the task is woken at the latest when it has.
+fn has_passed(mut timer: Pin<&mut Sleep>, deadline: tokio::time::Instant, context: &mut Context<'_>) -> bool {
+    // A deadline that only moves on, as that of a busy connection does, needs no change before the timer fires.
+    if deadline < timer.deadline() {
+        timer.as_mut().reset(deadline);
+    }
+    while timer.as_mut().poll(context).is_ready() {
+        if deadline <= timer.deadline() {
+            return true;
+        }
+        timer.as_mut().reset(deadline);
+    }
+    false
+}
+
 fn answer(
     app: &Router,
-    request: Request<Incoming>,
-    turn: Turn,
+    mut request: Request<Incoming>,
+    progress: Progress,
 ) -> impl Future<Output = Result<Response, Infallible>> + use<> {
-    if request.body().is_end_stream() {
-        turn.pass(Side::Server);
-    }
+    let length = request.body().size_hint().exact();
+    progress.head_is_read(request.headers_mut(), length);
     // The parser takes a head that is longer than its buffer if it comes in one piece; whether a request is taken must
     // not depend on how the network cut it.
     let answered = (head_bytes(&request) <= MAX_HEAD_BYTES).then(|| {
         let request = request.map(|body| Watched {
             body,
-            turn: turn.clone(),
+            progress: progress.clone(),
         });
         TowerToHyperService::new(app.clone()).call(request)
     });
@@ -135,15 +181,15 @@ fn answer(
             Some(answered) => answered.await,
             None => Ok(head_too_long()),
         };
-        turn.pass(Side::Client);
+        progress.is_answered();
         response
     }
 }
 
 /// As the parser answers.
 fn head_too_long() -> Response {
-    let close = [(header::CONNECTION, "close")];
-    (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, close).into_response()
+    let headers = [(header::CONNECTION, "close"), (header::CACHE_CONTROL, "no-store")];
+    (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, headers).into_response()
 }
 
 /// Bytes of the head as clients write it: one space after each colon, an empty line at the end.
@@ -159,32 +205,11 @@ fn head_bytes(request: &Request<Incoming>) -> usize {
     line + fields.sum::<usize>() + "\r\n".len()
 }
 
-/// Whose turn it is on a connection: the client's, until its request has arrived with all of its body.
-#[derive(Clone, Debug, Default)]
-struct Turn(Arc<AtomicBool>);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
-    Client,
-    Server,
-}
-
-impl Turn {
-    fn pass(&self, to: Side) {
-        // One task at a time runs a connection, body and answer included.
-        self.0.store(to == Side::Server, Ordering::Relaxed);
-    }
-
-    fn is_ours(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// A body that passes the turn to the server at its end.
+/// A body that says when it has arrived.
 #[derive(Debug)]
 struct Watched {
     body: Incoming,
-    turn: Turn,
+    progress: Progress,
 }
 
 impl Body for Watched {
@@ -202,7 +227,7 @@ impl Body for Watched {
             Poll::Pending => false,
         };
         if is_over {
-            self.turn.pass(Side::Server);
+            self.progress.body_is_read();
         }
         polled
     }

@@ -1,6 +1,6 @@
 //! Durations as settings write them: `30s`, `15m`, `12h`, `7d`.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use issuer::Lifetime;
 
@@ -30,6 +30,15 @@ impl FromStr for WindowSetting {
         u32::try_from(seconds)
             .map(Self)
             .map_err(|_| "is too long".to_owned())
+    }
+}
+
+/// How long a connection may be idle.
+pub(crate) fn idle_timeout(text: &str) -> Result<Duration, String> {
+    let seconds = seconds(text)?;
+    match u64::try_from(seconds) {
+        Ok(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
+        _ => Err("must be 1s to 1d".to_owned()),
     }
 }
 

@@ -15,6 +15,7 @@ mod log_lines;
 mod logging;
 mod progress;
 mod request;
+mod request_stream;
 mod serve;
 mod settings;
 mod signing_keys;

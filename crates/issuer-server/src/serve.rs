@@ -84,8 +84,9 @@ async fn serve(
     }
     let app = app(settings, tokens)?;
     let connections = GracefulShutdown::new();
+    let idle_timeout = settings.idle_timeout.unwrap_or(connections::IDLE_TIMEOUT);
     tokio::select! {
-        () = connections::accept(&listener, &app, &connections) => {}
+        () = connections::accept(&listener, &app, &connections, idle_timeout) => {}
         () = control.serve() => {}
         () = stop.wait() => {}
     }
@@ -109,7 +110,7 @@ fn app(settings: &Settings, tokens: &TokenService) -> Result<Router, Failure> {
     for origin in settings.cors_origins.iter().flatten() {
         api = api.cors_origin(origin.clone());
     }
-    Ok(api.into_service_router())
+    Ok(api.require_host().into_service_router())
 }
 
 fn listen(listen: &str) -> Result<std::net::TcpListener, Failure> {

@@ -3,6 +3,7 @@
 use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::{ArgMatches, Args, ValueEnum, parser::ValueSource};
@@ -15,7 +16,7 @@ use issuer_service::{Builder, TokenService};
 use issuer_store::Store;
 
 use crate::{
-    duration::{LifetimeSetting, WindowSetting},
+    duration::{LifetimeSetting, WindowSetting, idle_timeout},
     failure::Failure,
     store_url::{self, Access},
     token_settings::{PolicySetting, TokenSettings, max_live_tokens},
@@ -119,6 +120,17 @@ pub(crate) struct Settings {
     )]
     pub(crate) listen: Option<String>,
 
+    /// How long a connection stays open between an answer and the next request, 1s to 1d [default: 75s]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DURATION",
+        env = "ISSUER_IDLE_TIMEOUT",
+        hide_env_values = true,
+        value_parser = idle_timeout
+    )]
+    pub(crate) idle_timeout: Option<Duration>,
+
     /// How successes are wrapped [default: flat]
     #[arg(
         long,
@@ -195,6 +207,7 @@ impl Settings {
             "issuer" => fill(&mut self.issuer, value, claim),
             "audience" => fill(&mut self.audience, value, claim),
             "listen" => fill(&mut self.listen, value, |text| Ok(text.to_owned())),
+            "idle_timeout" => fill(&mut self.idle_timeout, value, idle_timeout),
             "response_style" => fill(&mut self.response_style, value, |text| {
                 StyleSetting::from_str(text, false).map_err(|_| "must be flat or envelope".to_owned())
             }),

@@ -167,6 +167,11 @@ fn the_type_of_a_body_is_json_in_any_case_with_or_without_utf_8() {
         "application/json;charset=utf-8",
         "application/json; charset=UTF-8",
         "application/json ; Charset=\"utf-8\"",
+        "application/json;",
+        "application/json; \t ;",
+        "application/json; charset=utf-8;",
+        "application/json; charset=utf-8 ; ",
+        "application/json;;charset=utf-8;;",
     ] {
         assert_eq!(with(kind), 200, "{kind}");
     }
@@ -176,9 +181,12 @@ fn the_type_of_a_body_is_json_in_any_case_with_or_without_utf_8() {
         "application/jsonp",
         "application/json-patch+json",
         "application/problem+json",
-        "application/json; charset=latin1",
         "application/json; charset=\"utf-8",
         "application/json; charset=utf-8\"",
+        "application/json; charset=utf-8; charset=utf-8",
+        "application/json; version=1",
+        "application/json; charset",
+        "; application/json",
         "application/json, application/json",
         "application/x-www-form-urlencoded",
         "é",
@@ -201,4 +209,71 @@ fn a_missing_or_repeated_type_is_415() {
         .header("Content-Type", "application/json")
         .header("Content-Type", "application/json");
     assert_eq!(server.ask(&two).brief(), expected);
+}
+
+#[test]
+fn a_wrong_charset_is_told_that_it_is_the_charset() {
+    let server = Server::new();
+    let with = |kind: &str| {
+        let ask = Ask::post("/admin/clients").key().header("Content-Type", kind);
+        server.ask(&ask.body(br#"{"_id":"a","issueAccessToken":true}"#))
+    };
+    for charset in ["latin1", "utf-16", "utf8", "\"latin1\"", ""] {
+        assert_eq!(
+            with(&format!("application/json; charset={charset};")).brief(),
+            (
+                415,
+                r#"{"error":"UNSUPPORTED_MEDIA_TYPE","message":"Content-Type has a charset other than utf-8: send application/json, with charset=utf-8 or without charset"}"#
+            ),
+            "{charset}"
+        );
+    }
+    // As the message says.
+    assert_eq!(with("application/json").status, 200);
+}
+
+#[test]
+fn a_body_that_is_encoded_is_415() {
+    let server = Server::with(&["--policy", "upsert"]);
+    let with = |coding: &str| {
+        let ask = Ask::post("/admin/clients")
+            .key()
+            .header("Content-Encoding", coding);
+        server.ask(&ask.json(r#"{"_id":"a","issueAccessToken":true}"#))
+    };
+    for coding in [
+        "gzip",
+        "br",
+        "identity, gzip",
+        "gzip, identity",
+        "x",
+        "chunked",
+        "é",
+    ] {
+        let answer = with(coding);
+        assert_eq!(
+            answer.brief(),
+            (
+                415,
+                r#"{"error":"UNSUPPORTED_MEDIA_TYPE","message":"Content-Encoding must be identity"}"#
+            ),
+            "{coding}"
+        );
+        assert_eq!(answer.header("accept-encoding"), Some("identity"));
+    }
+    for coding in ["identity", "Identity", "", "identity, identity"] {
+        assert_eq!(with(coding).status, 200, "{coding}");
+    }
+    // The type comes first, and without a body neither is looked at.
+    let both = Ask::post("/admin/clients")
+        .key()
+        .header("Content-Encoding", "gzip");
+    assert_eq!(
+        server.ask(&both.body(b"{}")).member("message"),
+        "Content-Type must be application/json"
+    );
+    let revoke = Ask::delete("/admin/clients/a/token")
+        .key()
+        .header("Content-Encoding", "gzip");
+    assert_eq!(server.ask(&revoke).status, 200);
 }

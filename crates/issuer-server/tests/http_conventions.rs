@@ -162,6 +162,29 @@ fn another_method_is_405_and_the_answer_says_which_are_allowed() {
 }
 
 #[test]
+fn a_path_that_exists_with_another_method_is_405_and_not_404() {
+    let server = Server::new();
+    for (method, path, status, allowed) in [
+        ("GET", "/admin/clients", 405, Some("POST")),
+        ("PUT", "/admin/clients/a/token", 405, Some("DELETE")),
+        ("PUT", "/admin/clients/%zz/token", 405, Some("DELETE")),
+        ("GET", "/admin/clients/a/token/", 405, Some("DELETE")),
+        ("GET", "/admin/clients/a", 404, None),
+        ("POST", "/admin/clients/list", 404, None),
+        ("DELETE", "/admin/clients/a/token/x", 404, None),
+        ("POST", "/verify", 404, None),
+        ("GET", "/metrics", 404, None),
+    ] {
+        let answer = server.ask(&Ask::new(method, path).key());
+        assert_eq!(
+            (answer.status, answer.header("allow")),
+            (status, allowed),
+            "{method} {path}"
+        );
+    }
+}
+
+#[test]
 fn a_method_in_a_header_is_never_read() {
     let server = Server::new();
     let token = server.token("a");

@@ -203,9 +203,29 @@ fn a_token_issued_in_the_very_second_of_a_revocation_lives() {
 }
 
 #[test]
-fn a_query_changes_nothing() {
+fn a_query_is_refused_so_that_a_token_in_it_does_not_revoke_all() {
     let server = Server::new();
-    server.token("a");
-    let answer = server.ask(&Ask::delete("/admin/clients/a/token/?token=x").key());
-    assert_eq!(answer.brief(), (200, ALL));
+    let token = server.token("a");
+    let query_of = |query: &str| Ask::delete(&format!("/admin/clients/a/token{query}")).key();
+    for query in ["?token=x", "?", "?tokenId=x", "?x", "/?token=x"] {
+        for ask in [query_of(query), query_of(query).json("{}")] {
+            let answer = server.ask(&ask);
+            assert_eq!(
+                answer.brief(),
+                (
+                    400,
+                    r#"{"error":"INVALID_REQUEST","message":"A query is not allowed here: to revoke one token, send {\"token\": \"...\"} in the body"}"#
+                ),
+                "{query}"
+            );
+        }
+    }
+    assert_eq!(server.me(&token).status, 200, "nothing was revoked");
+    // The id comes before it, everything of the body behind it.
+    let answer = server.ask(&Ask::delete("/admin/clients/%/token?token=x").key());
+    assert_eq!(answer.member("message"), "Invalid client_id format");
+    assert_eq!(server.ask(&query_of("?token=x").body(b"x")).status, 400);
+    // As the message says.
+    assert_eq!(revoke_one(&server, "a", &token).status, 200);
+    assert_eq!(server.me(&token).status, 401);
 }

@@ -99,6 +99,17 @@ const SETTINGS: &[Setting] = &[
         holds: |set| set.serve().address().ip().is_loopback(),
     },
     Setting {
+        name: "idle_timeout",
+        wins: r#""1s""#,
+        loses: r#""1d""#,
+        holds: |set| {
+            let server = set.serve();
+            let mut connection = server.connect();
+            connection.send(&Ask::get("/healthz").bytes());
+            connection.answer_to("GET").status == 200 && connection.is_closed()
+        },
+    },
+    Setting {
         name: "response_style",
         wins: r#""envelope""#,
         loses: r#""flat""#,

@@ -18,7 +18,6 @@ use crate::{
     fields,
     headers::{IDEMPOTENCY_KEY, only},
     object::Object,
-    response::no_store,
 };
 
 const KNOWN: &[&str] = &[
@@ -48,7 +47,7 @@ pub(crate) async fn issue(
                 idempotency_key: key,
             })
             .await?;
-        Ok(no_store(context.style().ok(&IssueAnswer::from(&issued))))
+        Ok(context.style().ok(&IssueAnswer::from(&issued)))
     } else {
         let user = context.tokens().write_profile(user).await?;
         Ok(context.style().ok(&IssueAnswer::from(&user)))

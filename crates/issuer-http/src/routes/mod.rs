@@ -13,7 +13,7 @@ use axum::{
     handler::{Handler as _, HandlerWithoutStateExt as _},
     http::Method,
     response::{IntoResponse as _, Response},
-    routing::{MethodRouter, any_service},
+    routing::{MethodFilter, MethodRouter, any_service},
 };
 use tower::{Layer as _, Service};
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -25,13 +25,23 @@ use crate::{
     edge::Edge,
     error::{ApiError, MeError, Shape},
     headers::{IM_AUTHORIZATION, IM_CLIENT_KEY, X_REQUEST_ID},
+    http1::MissingHost,
 };
 
 const SHAPE: Shape = ApiError::into_response;
 const SHAPE_OF_ME: Shape = |error| MeError(error).into_response();
 
-/// All of them, and every other path under `/admin/`.
-pub(crate) fn all(context: &Context, cors_origins: Vec<CorsOrigin>) -> Router {
+/// Which routes there are, and how they are asked.
+#[derive(Debug)]
+pub(crate) struct Choice {
+    pub(crate) me: bool,
+    pub(crate) health: bool,
+    pub(crate) missing_host: MissingHost,
+    pub(crate) cors_origins: Vec<CorsOrigin>,
+}
+
+/// All routes of this choice, and every other path under `/admin/`.
+pub(crate) fn all(context: &Context, choice: Choice) -> Router {
     let anybody = Rule {
         key: Key::None,
         methods: Methods::GET,
@@ -54,42 +64,63 @@ pub(crate) fn all(context: &Context, cors_origins: Vec<CorsOrigin>) -> Router {
     let revoke = of_admins(Methods::DELETE).before(revoke::revoke.with_state(context.clone()));
     let unknown = of_admins(Methods::Any).before(not_found.into_service());
 
-    let routes = Router::new();
-    let routes = add(routes, "/healthz", |path| route(path, SHAPE, healthz));
-    let routes = add(routes, "/readyz", |path| route(path, SHAPE, readyz));
-    let routes = add(routes, "/me", |path| match cors(cors_origins) {
-        Some(cors) => route(path, SHAPE_OF_ME, cors.layer(me)),
-        None => route(path, SHAPE_OF_ME, me),
-    });
-    let routes = add(routes, "/admin/clients", |path| route(path, SHAPE, issue));
+    let host = choice.missing_host;
+    let mut routes = Router::new();
+    if choice.health {
+        routes = add(routes, "/healthz", |path| route(path, SHAPE, host, healthz));
+        routes = add(routes, "/readyz", |path| route(path, SHAPE, host, readyz));
+    }
+    if choice.me {
+        routes = add(routes, "/me", |path| match cors(choice.cors_origins) {
+            Some(cors) => route(path, SHAPE_OF_ME, host, cors.layer(me)),
+            None => route(path, SHAPE_OF_ME, host, me),
+        });
+    }
+    let routes = add(routes, "/admin/clients", |path| route(path, SHAPE, host, issue));
     let routes = add(routes, "/admin/clients/{client_id}/token", |path| {
-        route(path, SHAPE, revoke)
+        route(path, SHAPE, host, revoke)
     });
     // What remains. Its own template would say nothing.
-    let unknown = route(NO_ROUTE, SHAPE, unknown);
+    let unknown = route(NO_ROUTE, SHAPE, host, unknown);
     routes
         .route("/admin/", unknown.clone())
         .route("/admin/{*any}", unknown)
 }
 
 /// A route for all that no other route is for.
-pub(crate) fn unknown() -> MethodRouter {
-    route(NO_ROUTE, SHAPE, not_found.into_service())
+pub(crate) fn unknown(host: MissingHost) -> MethodRouter {
+    route(NO_ROUTE, SHAPE, host, not_found.into_service())
 }
 
 /// What the log says of a path that nobody knows.
 const NO_ROUTE: &str = "none";
 
-fn route<S>(template: &'static str, shape: Shape, service: S) -> MethodRouter
+/// A route that answers every method.
+///
+/// Each one is named: axum lets a host's method take the place of a service for "any" without a word, and refuses to merge
+/// what both name.
+fn route<S>(template: &'static str, shape: Shape, missing_host: MissingHost, service: S) -> MethodRouter
 where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
 {
-    any_service(Edge {
+    let edge = Edge {
         route: template,
         shape,
+        missing_host,
         inner: service,
-    })
+    };
+    let every = MethodFilter::CONNECT
+        .or(MethodFilter::DELETE)
+        .or(MethodFilter::GET)
+        .or(MethodFilter::HEAD)
+        .or(MethodFilter::OPTIONS)
+        .or(MethodFilter::PATCH)
+        .or(MethodFilter::POST)
+        .or(MethodFilter::PUT)
+        .or(MethodFilter::TRACE);
+    // Beside them those that only their users know.
+    any_service(edge.clone()).on_service(every, edge)
 }
 
 /// One trailing slash is accepted.

@@ -29,12 +29,24 @@ pub(crate) async fn revoke(
 ) -> Result<Response, ApiError> {
     require_scope(&caller, &[ApiKeyScope::Full])?;
     let user = client_id(&uri)?;
+    refuse_query(&uri)?;
     let object = optional_object(&headers, body, &["token"]).await?;
     let answer = match token(&object)? {
         Some(token) => RevokeAnswer::one(context.tokens().revoke(&user, token).await?),
         None => RevokeAnswer::all(context.tokens().revoke_all(&user).await?),
     };
     Ok(context.style().ok(&answer))
+}
+
+/// Some clients send what was meant for the body of a DELETE as a query, or drop it and leave the `?`. Without a body the
+/// request would revoke all tokens.
+fn refuse_query(uri: &Uri) -> Result<(), ApiError> {
+    match uri.query() {
+        None => Ok(()),
+        Some(_) => Err(ApiError::invalid(
+            r#"A query is not allowed here: to revoke one token, send {"token": "..."} in the body"#,
+        )),
+    }
 }
 
 /// The token of the request; `None` asks for all. Whatever else the body says is a mistake that must not widen

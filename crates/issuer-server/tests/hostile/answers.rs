@@ -165,9 +165,12 @@ fn check_one(answer: &Answer, is_last: bool) -> Result<(), String> {
     if answer.status == 503 && answer.header("retry-after").is_none() {
         return wrong("a 503 without Retry-After");
     }
-    let known = [200, 400, 401, 404, 405, 408, 409, 413, 415, 431, 503];
+    let known = [200, 400, 401, 404, 405, 408, 409, 413, 415, 431, 501, 503];
     if !known.contains(&answer.status) {
         return wrong("a status that nobody expects");
+    }
+    if answer.status == 501 && !is_last {
+        return wrong("an answer behind a 501");
     }
     if answer.body.is_empty() && !answer.is_bodiless {
         // The parser's, after which it reads no more.
@@ -181,6 +184,12 @@ fn check_one(answer: &Answer, is_last: bool) -> Result<(), String> {
     }
     if answer.header("content-type") != Some("application/json") {
         return wrong("no JSON");
+    }
+    if answer.header("cache-control") != Some("no-store") {
+        return wrong("an answer that a cache may keep");
+    }
+    if answer.status == 401 && answer.header("www-authenticate").is_none() {
+        return wrong("a 401 without WWW-Authenticate");
     }
     if answer.is_bodiless {
         return Ok(());
@@ -216,6 +225,7 @@ fn codes(status: u16) -> &'static [&'static str] {
         409 => &["USER_EXISTS", "IDEMPOTENCY_CONFLICT"],
         413 => &["PAYLOAD_TOO_LARGE"],
         415 => &["UNSUPPORTED_MEDIA_TYPE"],
+        501 => &["NOT_IMPLEMENTED"],
         503 => &["UNAVAILABLE"],
         _ => &[],
     }

@@ -111,6 +111,7 @@ async fn serve(defect: Defect, app: Router) {
         };
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
+            .half_close(true)
             .max_buf_size(32 * 1_024)
             .serve_connection(
                 TokioIo::new(Overlooking { stream, defect }),
@@ -147,7 +148,11 @@ async fn spoil(defect: Defect, request: Request, next: Next) -> Response {
         }
         _ => {}
     }
-    next.run(request).await
+    let mut response = next.run(request).await;
+    if defect == Defect::ReadsOn {
+        response.headers_mut().remove("connection");
+    }
+    response
 }
 
 /// A connection whose reader does not know one header: its name is another one when it is read.

@@ -236,7 +236,7 @@ fn content_type(random: &mut Random, mut draft: Draft) -> Draft {
 
 fn chunked(random: &mut Random, mut draft: Draft) -> Draft {
     draft.framing = Framing::Chunks(random.pick(&[1, 2, 7, 100, 5_000]));
-    draft.unread()
+    if draft.body.is_some() { draft.ends() } else { draft }
 }
 
 /// Too long a line, too many of them, too long a path, or an API key without an end.

@@ -29,7 +29,7 @@ pub(crate) enum Conduct {
     Pause(usize),
     /// A few bytes here, one at a time.
     Drip(Range<usize>),
-    /// Says at the end that nothing more comes.
+    /// Says at the end that nothing more comes, and waits for the answers.
     HalfClose,
     /// Goes away after so many bytes.
     Leave(usize),
@@ -84,10 +84,6 @@ impl Session {
             7 | 8 => Conduct::Reset(place),
             _ => Conduct::AtOnce,
         };
-        // Whoever does not wait for the answers need not get them.
-        if matches!(self.conduct, Conduct::HalfClose) && self.expects == Expects::Each {
-            self.expects = Expects::Any;
-        }
         self
     }
 }

@@ -81,13 +81,13 @@ pub(crate) fn unreadable() -> Vec<Case> {
         ),
         ("an empty length", with("Content-Length: "), 400),
         (
-            "a coding that is not chunked",
-            with("Transfer-Encoding: gzip"),
+            "chunks before HTTP/1.1",
+            b"POST /me HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_vec(),
             400,
         ),
         (
-            "chunked, but not at last",
-            with("Transfer-Encoding: chunked, gzip"),
+            "a space before the colon of a coding",
+            with("Transfer-Encoding : chunked"),
             400,
         ),
         ("200 headers", with(many.trim_end()), 431),

@@ -13,6 +13,14 @@ pub(crate) fn bad() -> Vec<Case> {
         [&ask.bytes(), chunks].concat()
     };
     let issue = || Ask::post("/admin/clients").json(WANTED);
+    let with_lines = |lines: &str| {
+        let head = format!(
+            "POST /admin/clients HTTP/1.1\r\nIM-API-KEY: {API_KEY}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{lines}\r\n\r\n",
+            WANTED.len()
+        );
+        [head.as_bytes(), WANTED.as_bytes()].concat()
+    };
+    let coded = |coding: &str| with_lines(&format!("Host: a\r\n{coding}"));
     let revoke = |id: &str| Ask::delete(&format!("/admin/clients/{id}/token")).key().bytes();
     let me = |token: &str| Ask::get("/me").header("IM-Authorization", token).bytes();
     let twice = issue().key().header("Content-Type", "application/json");
@@ -45,29 +53,98 @@ pub(crate) fn bad() -> Vec<Case> {
         ),
         (
             "a path without a slash",
-            b"GET healthz HTTP/1.1\r\n\r\n".to_vec(),
+            b"GET healthz HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
             404,
         ),
-        ("all there is", b"OPTIONS * HTTP/1.1\r\n\r\n".to_vec(), 404),
+        (
+            "all there is",
+            b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
+            404,
+        ),
         (
             "a tunnel",
-            b"CONNECT example.com:443 HTTP/1.1\r\n\r\n".to_vec(),
+            b"CONNECT example.com:443 HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
             404,
         ),
         (
             "a climbing path",
-            b"GET /me/../healthz HTTP/1.1\r\n\r\n".to_vec(),
+            b"GET /me/../healthz HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
             404,
         ),
         (
             "a path with a parameter",
-            b"GET /healthz;x=1 HTTP/1.1\r\n\r\n".to_vec(),
+            b"GET /healthz;x=1 HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
             404,
         ),
         (
             "an escaped question mark",
-            b"GET /healthz%3Fx HTTP/1.1\r\n\r\n".to_vec(),
+            b"GET /healthz%3Fx HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
             404,
+        ),
+        ("no host", with_lines("X-Host: a"), 400),
+        ("an empty host", with_lines("Host:"), 400),
+        ("two hosts", with_lines("Host: a\r\nHost: a"), 400),
+        ("two hosts in one", with_lines("Host: a, b"), 400),
+        ("a host with a space", with_lines("Host: a b"), 400),
+        ("a host with a user", with_lines("Host: user@a"), 400),
+        ("a host with a path", with_lines("Host: a/b"), 400),
+        ("a host that is a URL", with_lines("Host: http://a"), 400),
+        ("a host with a bad port", with_lines("Host: a:b"), 400),
+        ("a host beyond ASCII", with_lines("Host: \u{fc}"), 400),
+        ("an open bracket", with_lines("Host: [::1"), 400),
+        (
+            "a URL with a user",
+            b"GET http://user:password@a/healthz HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
+            400,
+        ),
+        (
+            "a URL without a host line",
+            b"GET http://a/healthz HTTP/1.1\r\n\r\n".to_vec(),
+            400,
+        ),
+        (
+            "a coding that is not chunked",
+            coded("Transfer-Encoding: gzip"),
+            501,
+        ),
+        (
+            "a coding before chunked",
+            coded("Transfer-Encoding: gzip, chunked"),
+            501,
+        ),
+        (
+            "chunked, but not at last",
+            coded("Transfer-Encoding: chunked, gzip"),
+            501,
+        ),
+        ("chunked twice", coded("Transfer-Encoding: chunked, chunked"), 501),
+        (
+            "chunked in two lines",
+            coded("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"),
+            501,
+        ),
+        (
+            "chunked and another line",
+            coded("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity"),
+            501,
+        ),
+        ("a coding without a name", coded("Transfer-Encoding:"), 501),
+        (
+            "chunked with a parameter",
+            coded("Transfer-Encoding: chunked;q=1"),
+            501,
+        ),
+        ("chunked in quotes", coded("Transfer-Encoding: \"chunked\""), 501),
+        ("identity", coded("transfer-encoding:identity"), 501),
+        (
+            "a body that is compressed",
+            issue().key().header("Content-Encoding", "gzip").bytes(),
+            415,
+        ),
+        (
+            "a query on what revokes",
+            Ask::delete("/admin/clients/a/token?token=x").key().bytes(),
+            400,
         ),
         ("no key", issue().bytes(), 401),
         ("an empty key", issue().header("IM-API-KEY", "").bytes(), 401),
