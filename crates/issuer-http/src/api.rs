@@ -177,8 +177,9 @@ impl fmt::Display for ApiKeyError {
 impl std::error::Error for ApiKeyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Form(error) => Some(error),
-            Self::Store(error) => Some(error),
+            // `Display` has said their message.
+            Self::Form(error) => error.source(),
+            Self::Store(error) => error.source(),
         }
     }
 }

@@ -48,9 +48,16 @@ pub(crate) fn enveloped(result: &impl Serialize) -> Response {
 }
 
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    // Structs of strings and numbers: there is nothing in them that JSON cannot write.
-    let bytes = serde_json::to_vec(body).unwrap_or_default();
-    let mut response = Response::new(Body::from(bytes));
+    // Structs of strings and numbers: there is nothing in them that JSON cannot write. If there were, an empty success
+    // would be worse than an error.
+    let (status, body) = if let Ok(bytes) = serde_json::to_vec(body) {
+        (status, Body::from(bytes))
+    } else {
+        tracing::error!("an answer cannot be written as JSON: this is a defect");
+        let body = r#"{"error":"INTERNAL_ERROR","message":"Internal error"}"#;
+        (StatusCode::INTERNAL_SERVER_ERROR, Body::from(body))
+    };
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     response
         .headers_mut()
@@ -65,4 +72,21 @@ pub(crate) fn keep_out_of_caches(headers: &mut HeaderMap) {
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_json_cannot_write_is_an_internal_error_and_no_empty_success() {
+        struct Broken;
+        impl Serialize for Broken {
+            fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(serde::ser::Error::custom("planted"))
+            }
+        }
+        let response = json(StatusCode::OK, &Broken);
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
 }

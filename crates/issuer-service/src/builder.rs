@@ -233,7 +233,7 @@ impl fmt::Display for BuildError {
             Self::EmptyClaim => f.write_str("issuer and audience must not be empty; leave them out instead"),
             Self::Claims(_) => f.write_str("issuer and audience are too long: no token would be accepted"),
             Self::Store(error) => error.fmt(f),
-            Self::Threads(error) => write!(f, "no thread could be started: {error}"),
+            Self::Threads(_) => f.write_str("no thread could be started"),
         }
     }
 }
@@ -241,10 +241,11 @@ impl fmt::Display for BuildError {
 impl std::error::Error for BuildError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Rules(error) => Some(error),
+            // Those that `Display` forwards have said their message.
+            Self::Rules(error) => error.source(),
             Self::EmptyClaim => None,
             Self::Claims(error) => Some(error),
-            Self::Store(error) => Some(error),
+            Self::Store(error) => error.source(),
             Self::Threads(error) => Some(error),
         }
     }

@@ -32,7 +32,7 @@ pub enum ErrorKind {
     ShuttingDown,
     /// Others wrote the same user again and again in between. Nothing was written; try again in a moment.
     Contended,
-    /// The store failed; [`source`](std::error::Error::source) says how.
+    /// The store failed; the message says which file or server and how, [`source`](std::error::Error::source) what is below.
     Store(StoreErrorKind),
     /// A defect: the store, the clock or this library panicked, or the store broke its contract.
     Internal,
@@ -130,8 +130,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source
-            .as_ref()
-            .map(|error| &**error as &(dyn std::error::Error + 'static))
+        // Its message is said by `Display` already.
+        self.source.as_ref().and_then(|error| error.source())
     }
 }

@@ -48,7 +48,10 @@ impl Fault {
         let file = path.display();
         match self {
             Self::Refused(_, why) => StoreError::new(kind, format!("{file} {why}")),
-            Self::Sqlite(error) => StoreError::new(kind, format!("{file} {}", advice(kind))).caused_by(error),
+            // By its text: the library's error says it again in the error below it.
+            Self::Sqlite(error) => {
+                StoreError::new(kind, format!("{file} {}", advice(kind))).caused_by(error.to_string())
+            }
             Self::System(error) => StoreError::new(kind, format!("{file} {}", advice(kind))).caused_by(error),
         }
     }

@@ -26,12 +26,15 @@ impl Digest {
         Self::finish(context)
     }
 
+    #[allow(clippy::expect_used, reason = "every context here is of SHA-256")]
     fn finish(context: Context) -> Self {
-        let mut bytes = [0; 32];
-        for (to, from) in bytes.iter_mut().zip(context.finish().as_ref()) {
-            *to = *from;
-        }
-        Self(bytes)
+        let digest = context.finish();
+        Self(
+            digest
+                .as_ref()
+                .try_into()
+                .expect("a digest of SHA-256 has 32 bytes"),
+        )
     }
 
     /// The digest that these bytes are.

@@ -105,9 +105,12 @@ impl fmt::Display for Timestamp {
 }
 
 impl From<Timestamp> for OffsetDateTime {
+    #[allow(
+        clippy::expect_used,
+        reason = "the range of `Timestamp` is a part of that of `OffsetDateTime`"
+    )]
     fn from(moment: Timestamp) -> Self {
-        // The range of `Timestamp` lies within that of `OffsetDateTime`, so that the epoch never stands in.
-        Self::from_unix_timestamp(moment.0).unwrap_or(Self::UNIX_EPOCH)
+        Self::from_unix_timestamp(moment.0).expect("the UTC years 0000 to 9999")
     }
 }
 

@@ -56,8 +56,9 @@ impl TokenId {
 }
 
 impl fmt::Display for TokenId {
+    #[allow(clippy::expect_used, reason = "`encode` writes letters, digits, `-` and `_`")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(str::from_utf8(&self.encode()).unwrap_or_default())
+        f.write_str(str::from_utf8(&self.encode()).expect("base64url is ASCII"))
     }
 }
 

@@ -9,6 +9,7 @@ const CHARS_OF_GROUP: usize = 8;
 const BYTES_OF_GROUP: usize = 6;
 
 /// The one text of these bytes. `GROUPS` of eight characters must hold it.
+#[allow(clippy::expect_used, reason = "what is not compiled cannot be met")]
 pub(crate) fn encode<const BYTES: usize, const CHARS: usize, const GROUPS: usize>(
     bytes: &[u8; BYTES],
 ) -> [u8; CHARS] {
@@ -22,8 +23,8 @@ pub(crate) fn encode<const BYTES: usize, const CHARS: usize, const GROUPS: usize
     for place in groups.as_flattened_mut() {
         *place = character(*place);
     }
-    // The groups hold at least as many.
-    groups.as_flattened().first_chunk().copied().unwrap_or([0; CHARS])
+    let text = groups.as_flattened().first_chunk();
+    *text.expect("the assertion above: the groups hold at least as many")
 }
 
 /// The bytes of this text; `None` where it is not the one text of any.

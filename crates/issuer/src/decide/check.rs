@@ -58,6 +58,8 @@ pub(super) fn is_live(token: &TokenRecord, rules: &Rules, now: Timestamp) -> boo
     check(token, rules, now).is_ok()
 }
 
+impl std::error::Error for Dead {}
+
 impl fmt::Display for Dead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -35,7 +35,20 @@ impl<const N: usize> Buffer<N> {
         Some(self.as_bytes())
     }
 
+    /// What is kept off the heap.
     #[inline]
+    #[allow(
+        clippy::expect_used,
+        reason = "`inline_len` is set to what was written into the array, and nowhere else"
+    )]
+    fn kept_inline(&self, len: usize) -> &[u8] {
+        self.inline
+            .get(..len)
+            .expect("no more was written than the array holds")
+    }
+
+    #[inline]
+    #[allow(clippy::expect_used, reason = "as above")]
     pub(super) fn push(&mut self, bytes: &[u8]) {
         if self.heap.is_empty() {
             let end = self.inline_len + bytes.len();
@@ -45,8 +58,9 @@ impl<const N: usize> Buffer<N> {
                 return;
             }
             self.heap.reserve(2 * end);
+            let kept = self.inline.get(..self.inline_len);
             self.heap
-                .extend_from_slice(self.inline.get(..self.inline_len).unwrap_or_default());
+                .extend_from_slice(kept.expect("no more was written than the array holds"));
         }
         self.heap.extend_from_slice(bytes);
     }
@@ -54,7 +68,7 @@ impl<const N: usize> Buffer<N> {
     /// The bytes, and where they are few, zeros up to `least`. Only for what was pushed: what was decoded leaves no zeros.
     pub(super) fn padded(&self, least: usize) -> &[u8] {
         if self.heap.is_empty() {
-            self.inline.get(..self.inline_len.max(least)).unwrap_or_default()
+            self.kept_inline(self.inline_len.max(least))
         } else {
             &self.heap
         }
@@ -62,7 +76,7 @@ impl<const N: usize> Buffer<N> {
 
     pub(super) fn as_bytes(&self) -> &[u8] {
         if self.heap.is_empty() {
-            self.inline.get(..self.inline_len).unwrap_or_default()
+            self.kept_inline(self.inline_len)
         } else {
             &self.heap
         }

@@ -114,6 +114,7 @@ fn push_escape(json: &mut ClaimsJson, special: u8) {
 }
 
 /// Seconds since the epoch. A date has at most twelve digits (see [`Timestamp::MAX`]): two groups of eight.
+#[allow(clippy::expect_used, reason = "the branches above count to fifteen")]
 fn push_date(json: &mut ClaimsJson, date: Timestamp) {
     const GROUP: u64 = 100_000_000;
     if date.as_unix() < 0 {
@@ -127,7 +128,8 @@ fn push_date(json: &mut ClaimsJson, date: Timestamp) {
         _ => upper.leading_zeros() / 8,
     };
     let digits = [upper, lower].map(|digits| (digits | u64::from_be_bytes([b'0'; 8])).to_be_bytes());
-    json.push(digits.as_flattened().get(zeros as usize..).unwrap_or_default());
+    let digits = digits.as_flattened().get(zeros as usize..);
+    json.push(digits.expect("at most fifteen of the sixteen digits are left out"));
 }
 
 /// The decimal digits of a number below 10^8, the first one in the highest byte: halved, halved again, and again, all

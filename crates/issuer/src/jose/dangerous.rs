@@ -48,6 +48,7 @@ fn jwk_len_at_most(key: &SigningKey) -> usize {
         + base64url::encoded_len(key.secret().len())
 }
 
+#[allow(clippy::expect_used, reason = "base64url is ASCII")]
 fn write_jwk(key: &SigningKey, json: &mut String) {
     // Writing to a string cannot fail.
     let _ = write!(json, r#"{{"kty":"oct","use":"sig","alg":"{}""#, key.algorithm());
@@ -57,7 +58,7 @@ fn write_jwk(key: &SigningKey, json: &mut String) {
     let mut k = Zeroizing::new(Vec::with_capacity(base64url::encoded_len(key.secret().len())));
     base64url::append(key.secret(), &mut k);
     json.push_str(r#","k":""#);
-    json.push_str(std::str::from_utf8(&k).unwrap_or_default());
+    json.push_str(std::str::from_utf8(&k).expect("base64url is ASCII"));
     json.push_str(r#""}"#);
 }
 

@@ -195,13 +195,19 @@ impl SigningKey {
 
     /// Compares in constant time. A tag of another length than the algorithm's is no tag: nothing is truncated
     /// (RFC 7518 section 3.2).
+    #[allow(
+        clippy::expect_used,
+        reason = "the longest tag of all algorithms is that of HS512"
+    )]
     pub(super) fn verify(&self, signing_input: &str, signature: &str) -> Result<(), VerifyError> {
         let tag_len = self.algorithm.tag_len();
         if signature.len() != base64url::encoded_len(tag_len) {
             return Err(VerifyError::Signature);
         }
         let mut tag = [0; 64];
-        let tag = tag.get_mut(..tag_len).unwrap_or_default();
+        let tag = tag
+            .get_mut(..tag_len)
+            .expect("a tag of HS512 has 64 bytes, all others fewer");
         if let (Some(tag), Some(signature)) = (tag.as_mut_array(), signature.as_bytes().as_array()) {
             *tag = base64url::fixed::decode::<43, 32, 6>(signature).ok_or(VerifyError::Malformed)?;
         } else {
@@ -212,6 +218,10 @@ impl SigningKey {
 }
 
 /// A MAC over a text that no signing input begins like: those are base64url and dots.
+#[allow(
+    clippy::expect_used,
+    reason = "the shortest tag of all algorithms is that of HS256"
+)]
 fn fingerprint(mac: &hmac::Key, algorithm: Algorithm, kid: Option<&str>) -> KeyFingerprint {
     let mut context = hmac::Context::with_key(mac);
     context.update(b"issuer key fingerprint v1\0");
@@ -223,11 +233,9 @@ fn fingerprint(mac: &hmac::Key, algorithm: Algorithm, kid: Option<&str>) -> KeyF
             context.update(kid.as_bytes());
         }
     }
-    let mut bytes = [0; 16];
-    for (to, from) in bytes.iter_mut().zip(context.sign().as_ref()) {
-        *to = *from;
-    }
-    KeyFingerprint::from_bytes(bytes)
+    let tag = context.sign();
+    let first = tag.as_ref().first_chunk();
+    KeyFingerprint::from_bytes(*first.expect("a tag of HS256 has 32 bytes, all others more"))
 }
 
 /// The algorithm and the `kid`; never the secret, nor anything made with it.

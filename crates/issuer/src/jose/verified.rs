@@ -51,31 +51,32 @@ impl Verified {
 
     /// `sub`: the user.
     pub fn subject(&self) -> &str {
-        text(
-            self.strings
-                .as_bytes()
-                .get(..self.subject_len)
-                .unwrap_or_default(),
-        )
+        self.text(0, self.subject_len)
     }
 
     /// `iss`, where the token has one.
     pub fn issuer(&self) -> Option<&str> {
-        let start = self.subject_len + 1;
-        Some(text(
-            self.strings
-                .as_bytes()
-                .get(start..start + self.issuer_len?)
-                .unwrap_or_default(),
-        ))
+        Some(self.text(self.subject_len + 1, self.issuer_len?))
     }
 
     /// `aud`: none, one or several.
     pub fn audience(&self) -> impl Iterator<Item = &str> {
         let start = self.subject_len + 1 + self.issuer_len.map_or(0, |len| len + 1);
-        let rest = self.strings.as_bytes().get(start..).unwrap_or_default();
-        rest.split_inclusive(|byte| *byte == END)
-            .map(|part| text(part.strip_suffix(&[END]).unwrap_or(part)))
+        let strings = self.strings.as_bytes();
+        let rest = self.text(start, strings.len() - start);
+        rest.split_inclusive(char::from(END))
+            .map(|part| part.strip_suffix(char::from(END)).unwrap_or(part))
+    }
+
+    /// A part that `new` copied; the check is what reading it as a string costs without `unsafe`.
+    #[allow(
+        clippy::expect_used,
+        reason = "`new` wrote the parts and their lengths, and nobody changes either"
+    )]
+    fn text(&self, start: usize, len: usize) -> &str {
+        let part = self.strings.as_bytes().get(start..start + len);
+        std::str::from_utf8(part.expect("a part lies in what was copied"))
+            .expect("a part was copied from a string")
     }
 
     /// `iat`, where the token has one.
@@ -97,11 +98,6 @@ impl Verified {
     pub const fn key(&self) -> KeyFingerprint {
         self.key
     }
-}
-
-/// Every part was copied from a string; the check is what reading it as one costs without `unsafe`.
-fn text(part: &[u8]) -> &str {
-    std::str::from_utf8(part).unwrap_or_default()
 }
 
 impl fmt::Debug for Verified {
