@@ -76,7 +76,10 @@ pub(crate) enum Command {
                             The first API key is that of ISSUER_API_KEY or of the file ISSUER_API_KEY_FILE; without either, \
                             one is made into bootstrap-api-key in the data folder.\n\n\
                             The log goes to standard error, off a terminal as JSON, a line each. Those of answered requests are \
-                            written together, at most 50 ms late: a server that is killed takes that much with it.")]
+                            written together, at most 50 ms late: a server that is killed takes that much with it. No request \
+                            and no stop waits for the reader of the log: once 1 MiB waits for it, lines are dropped, and one \
+                            line in their place says how many (dropped_lines). At the end, the reader has half a second for \
+                            the last lines.")]
     Serve,
 }
 

@@ -23,7 +23,7 @@ use crate::{
 const MAX_INPUT_BYTES: u64 = 64 * 1_024;
 
 pub(crate) fn run(settings: &Settings, flags: &TokenSettings, command: Command) -> Result<ExitCode, Failure> {
-    let _log = logging::init(Level::WARN);
+    let _log = logging::init(Level::WARN)?;
     let request = request(command)?;
     let dir = DataDir::open(settings.data_dir.as_deref())?;
     let store = StoreUrl::resolve(settings.store.as_deref(), &dir)?;

@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub(crate) fn run(settings: &Settings, from: &str, to: &str) -> Result<(), Failure> {
-    let _log = logging::init(Level::WARN);
+    let _log = logging::init(Level::WARN)?;
     let from = StoreUrl::named("--from", from)?;
     let to = StoreUrl::named("--to", to)?;
     refuse_what_is_no_copy(&from, &to)?;

@@ -23,12 +23,13 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 /// store.
 const DRAIN_TIME: Duration = Duration::from_secs(7);
 
-/// How long the server takes to stop in all: the ten seconds that are promised, less some for the process to end.
-const STOP_TIME: Duration = Duration::from_millis(9_500);
+/// How long the server takes to stop in all: the ten seconds that are promised, less some for the last lines of the log
+/// ([`logging::PATIENCE`]) and for the process to end.
+const STOP_TIME: Duration = Duration::from_secs(9);
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
-    let _log = logging::init(Level::INFO);
+    let _log = logging::init(Level::INFO)?;
     // First, so that a server that cannot listen leaves nothing behind.
     let listener = listen(settings.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?;
     let dir = DataDir::open(settings.data_dir.as_deref())?;
