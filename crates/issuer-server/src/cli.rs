@@ -1,6 +1,6 @@
 //! The command line.
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::{settings::Settings, store_url};
 
@@ -39,6 +39,8 @@ pub(crate) enum Command {
         /// Where the user's picture is; "" clears it
         #[arg(long, value_name = "URL")]
         avatar_url: Option<String>,
+        #[command(flatten)]
+        keys: NewKey,
     },
 
     /// Say whether a token is live, and why not
@@ -80,7 +82,17 @@ pub(crate) enum Command {
                             and no stop waits for the reader of the log: once 1 MiB waits for it, lines are dropped, and one \
                             line in their place says how many (dropped_lines). At the end, the reader has half a second for \
                             the last lines.")]
-    Serve,
+    Serve {
+        #[command(flatten)]
+        keys: NewKey,
+    },
+}
+
+#[derive(Args, Clone, Copy)]
+pub(crate) struct NewKey {
+    /// Make a new signing key where keys.json was lost: ends the live tokens that the lost key signed, and says how many
+    #[arg(long)]
+    pub(crate) new_key: bool,
 }
 
 #[derive(Subcommand)]

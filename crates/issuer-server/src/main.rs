@@ -32,6 +32,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use crate::{
     cli::{Cli, Command},
     failure::Failure,
+    signing_keys::LostKeys,
 };
 
 fn main() -> ExitCode {
@@ -50,7 +51,9 @@ fn main() -> ExitCode {
     };
     let flags = cli.settings.only_flags(&matches);
     let result = cli.settings.with_file().and_then(|settings| match cli.command {
-        Command::Serve => serve::run(&settings).map(|()| ExitCode::SUCCESS),
+        Command::Serve { keys } => {
+            serve::run(&settings, LostKeys::of_flag(keys.new_key)).map(|()| ExitCode::SUCCESS)
+        }
         Command::Copy { from, to } => copy::run(&settings, &from, &to).map(|()| ExitCode::SUCCESS),
         command => command::run(&settings, &flags, command),
     });

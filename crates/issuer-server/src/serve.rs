@@ -13,8 +13,13 @@ use tokio::net::TcpListener;
 use tracing::Level;
 
 use crate::{
-    connections, data_dir::DataDir, failure::Failure, first_api_key, logging, settings::Settings,
-    signing_keys, store_url::StoreUrl,
+    connections,
+    data_dir::DataDir,
+    failure::Failure,
+    first_api_key, logging,
+    settings::Settings,
+    signing_keys::{self, LostKeys},
+    store_url::StoreUrl,
 };
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -28,13 +33,16 @@ const DRAIN_TIME: Duration = Duration::from_secs(7);
 const STOP_TIME: Duration = Duration::from_secs(9);
 
 /// Serves until SIGTERM or SIGINT.
-pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
+pub(crate) fn run(settings: &Settings, lost: LostKeys) -> Result<(), Failure> {
     let _log = logging::init(Level::INFO)?;
     // First, so that a server that cannot listen leaves nothing behind.
     let listener = listen(settings.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?;
     let dir = DataDir::open(settings.data_dir.as_deref())?;
     let store = StoreUrl::resolve(settings.store.as_deref(), &dir)?;
-    let tokens = settings.service(store.open()?, store.access(), signing_keys::load_or_create(&dir)?)?;
+    let opened = store.open()?;
+    let keys = signing_keys::load_or_create(&dir, &*opened, &store, lost)?;
+    signing_keys::warn_of_foreign(&keys, &*opened, &dir)?;
+    let tokens = settings.service(opened, store.access(), keys)?;
     first_api_key::ensure(&dir, &tokens)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
