@@ -73,7 +73,7 @@ pub(crate) enum Command {
         to: String,
     },
 
-    /// Serve HTTP until SIGTERM or SIGINT
+    /// Serve HTTP until SIGTERM, SIGINT, or SIGHUP of a closed terminal
     #[command(after_help = "Example:\n  issuer-server serve --listen 127.0.0.1:8080\n\n\
                             The first API key is that of ISSUER_API_KEY or of the file ISSUER_API_KEY_FILE; without either, \
                             one is made into bootstrap-api-key in the data folder.\n\n\

@@ -119,9 +119,30 @@ fn connect(dir: &DataDir) -> Result<Option<BlockingStream>, Failure> {
             Ok(None)
         }
         Err(error) => Err(Failure::machine(format!(
-            "{}: whether a server runs here cannot be told: {error}",
-            dir.join(FILE).display()
+            "{}: whether a server runs here cannot be told: {error}; {}",
+            dir.join(FILE).display(),
+            if error.kind() == io::ErrorKind::PermissionDenied {
+                "the socket is that of another account: use that account, or, if it runs no server, remove the socket"
+            } else {
+                "if none does, remove the socket"
+            }
         ))),
+    }
+}
+
+/// What makes the socket possible.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "let this account write in the folder, and start the server again"
+        }
+        io::ErrorKind::InvalidFilename => {
+            "move the data folder to a shorter path, and name that one with --data-dir"
+        }
+        io::ErrorKind::Unsupported => {
+            "its file system has no sockets: move the data folder to another one, and name that one with --data-dir"
+        }
+        _ => "see that nothing else has this name, and start the server again",
     }
 }
 
@@ -152,7 +173,7 @@ impl Address {
         }
         Err(io::Error::new(
             io::ErrorKind::InvalidFilename,
-            "the path is too long for a socket; choose a shorter --data-dir",
+            "the path is too long for a socket",
         ))
     }
 
@@ -196,8 +217,10 @@ impl ControlSocket {
     /// Opens the socket; `None` where another server of this data folder has it.
     pub(crate) fn bind(dir: &DataDir, held: Held) -> Result<Option<Self>, Failure> {
         let path = dir.join(FILE);
-        let failed =
-            |error: io::Error| Failure::machine(format!("{}: cannot be opened: {error}", path.display()));
+        let failed = |error: io::Error| {
+            let remedy = remedy(&error);
+            Failure::machine(format!("{}: cannot be made: {error}; {remedy}", path.display()))
+        };
         let _lock = dir.lock()?;
         if connect(dir)?.is_some() {
             return Ok(None);
@@ -290,4 +313,19 @@ async fn answer(stream: UnixStream, held: &Held) -> io::Result<()> {
     let mut line = serde_json::to_vec(&answer)?;
     line.push(b'\n');
     writer.write_all(&line).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_file_system_without_sockets_is_told_as_such() {
+        // EOPNOTSUPP and ENOSYS (`asm-generic/errno.h`).
+        for code in [95, 38] {
+            let told = remedy(&io::Error::from_raw_os_error(code));
+            assert!(told.contains("has no sockets"), "{told}");
+        }
+    }
 }

@@ -32,7 +32,7 @@ const DRAIN_TIME: Duration = Duration::from_secs(7);
 /// ([`logging::PATIENCE`]) and for the process to end.
 const STOP_TIME: Duration = Duration::from_secs(9);
 
-/// Serves until SIGTERM or SIGINT.
+/// Serves until SIGTERM, SIGINT or SIGHUP.
 pub(crate) fn run(settings: &Settings, lost: LostKeys) -> Result<(), Failure> {
     let _log = logging::init(Level::INFO)?;
     // First, so that a server that cannot listen leaves nothing behind.
@@ -78,11 +78,11 @@ async fn serve(
     tokens: &TokenService,
     listener: std::net::TcpListener,
 ) -> Result<Instant, Failure> {
-    let mut stop = Signals::new()?;
+    let mut signals = Signals::new()?;
     let failed = |error: io::Error| Failure::machine(format!("--listen: {error}"));
     let listener = TcpListener::from_std(listener).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let control = control(dir, store.clone(), settings, tokens)?;
+    let control = control(dir, store.clone(), settings, tokens);
     tracing::info!(%address, %store, "listening on http://{address}");
     if !address.ip().is_loopback() {
         tracing::warn!(
@@ -93,13 +93,13 @@ async fn serve(
     }
     let app = app(settings, tokens)?;
     let connections = GracefulShutdown::new();
-    tokio::select! {
-        () = connections::accept(&listener, &app, &connections) => {}
-        () = control.serve() => {}
-        () = stop.wait() => {}
-    }
+    let signal = tokio::select! {
+        () = connections::accept(&listener, &app, &connections) => None,
+        () = control.serve() => None,
+        signal = signals.wait() => Some(signal),
+    };
     let stopping = Instant::now();
-    tracing::info!("stopping: finishing the requests that are under way");
+    tracing::info!(signal, "stopping: finishing the requests that are under way");
     drop(listener);
     let drained = async { tokio::join!(connections.shutdown(), control.finish()) };
     if tokio::time::timeout(DRAIN_TIME, drained).await.is_err() {
@@ -144,24 +144,29 @@ fn listen(listen: &str) -> Result<std::net::TcpListener, Failure> {
 }
 
 #[cfg(unix)]
-fn control(
-    dir: &DataDir,
-    store: StoreUrl,
-    settings: &Settings,
-    tokens: &TokenService,
-) -> Result<Control, Failure> {
-    use crate::control_socket::{ControlSocket, Held};
+fn control(dir: &DataDir, store: StoreUrl, settings: &Settings, tokens: &TokenService) -> Control {
+    use crate::{
+        control_socket::{ControlSocket, Held},
+        store_url::Access,
+    };
+
+    let consequence = match store.access() {
+        Access::Shared => "commands open the store themselves, with their own settings",
+        Access::Exclusive => "commands do not work while this server runs",
+    };
 
     let held = Held {
         tokens: tokens.clone(),
         store,
         settings: settings.token_settings().with_defaults(),
     };
-    let socket = ControlSocket::bind(dir, held)?;
-    if socket.is_none() {
-        tracing::info!("another server of this data folder answers the commands");
+    match ControlSocket::bind(dir, held) {
+        Ok(Some(socket)) => return Control(Some(socket)),
+        Ok(None) => tracing::info!("another server of this data folder answers the commands"),
+        // Requests are served without it.
+        Err(failure) => tracing::warn!("no socket for commands: {failure}. Until then, {consequence}"),
     }
-    Ok(Control(socket))
+    Control(None)
 }
 
 /// The socket for commands, where there is one.
@@ -197,16 +202,22 @@ impl Control {
 }
 
 #[cfg(not(unix))]
-fn control(_: &DataDir, _: StoreUrl, _: &Settings, _: &TokenService) -> Result<Control, Failure> {
-    Ok(Control)
+fn control(_: &DataDir, _: StoreUrl, _: &Settings, _: &TokenService) -> Control {
+    Control
 }
 
-/// SIGTERM and SIGINT, or Ctrl-C where there are no signals.
+/// The signals that stop the server, or Ctrl-C where there are no signals.
+///
+/// SIGQUIT keeps its default, which ends the process at once and leaves a core file where those are allowed: what was
+/// acknowledged is kept, as after SIGKILL. SIGPIPE is ignored, as in every Rust program.
 struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
+    /// The terminal was closed. `None` where that is ignored (`nohup`).
+    #[cfg(unix)]
+    hangup: Option<tokio::signal::unix::Signal>,
 }
 
 impl Signals {
@@ -216,9 +227,12 @@ impl Signals {
         use tokio::signal::unix::{SignalKind, signal};
 
         let failed = |error: io::Error| Failure::machine(format!("signals cannot be caught: {error}"));
+        // A handler would take the place of the setting to ignore it.
+        let hangup = (!ignores_hangup()).then(|| signal(SignalKind::hangup()));
         Ok(Self {
             terminate: signal(SignalKind::terminate()).map_err(failed)?,
             interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            hangup: hangup.transpose().map_err(failed)?,
         })
     }
 
@@ -227,16 +241,42 @@ impl Signals {
         Ok(Self {})
     }
 
+    /// Waits for a signal; returns its name.
     #[cfg(unix)]
-    async fn wait(&mut self) {
+    async fn wait(&mut self) -> &'static str {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = hangup => "SIGHUP",
         }
     }
 
     #[cfg(not(unix))]
-    async fn wait(&mut self) {
+    async fn wait(&mut self) -> &'static str {
         let _ = tokio::signal::ctrl_c().await;
+        "Ctrl-C"
     }
+}
+
+/// Whether this process was started with SIGHUP ignored, as `nohup` does.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    use std::io::{IsTerminal as _, stderr, stdin, stdout};
+
+    /// Of signal 1, in the mask of `SigIgn` (`proc_pid_status(5)`).
+    const SIGHUP_BIT: u64 = 1;
+
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    if let Some(mask) = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()) {
+        return mask & SIGHUP_BIT != 0;
+    }
+    // Without Linux's `/proc` only C can ask. `nohup` leaves the process no terminal.
+    !(stdin().is_terminal() || stdout().is_terminal() || stderr().is_terminal())
 }

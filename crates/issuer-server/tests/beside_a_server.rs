@@ -180,15 +180,119 @@ fn a_folder_with_a_long_path_has_a_socket_too() {
     command
         .env("ISSUER_DATA_DIR", &long)
         .env("ISSUER_API_KEY", API_KEY);
+    let server = Server::start(&mut command);
     if !cfg!(target_os = "linux") {
-        let done = Done::from(command.output().unwrap());
-        done.fails_saying(3, &["too long for a socket", "--data-dir"]);
+        let said = server.stop();
+        assert!(
+            said.contains("too long for a socket") && said.contains("--data-dir"),
+            "{said}"
+        );
         return;
     }
-    let server = Server::start(&mut command);
     server.token("amy");
     let data_dir = ["--data-dir", long.to_str().unwrap()];
     with_memory(&home, &[&["issue", "amy"][..], &data_dir].concat()).fails_saying(1, &["USER_EXISTS"]);
     server.stop();
     assert!(!long.join("issuer.sock").exists());
+}
+
+/// A server that could not make its socket; the reason is in its log.
+#[track_caller]
+fn serves_without_a_socket(home: &Home, server: Server, told: &[&str]) {
+    let token = server.token("amy");
+    assert_eq!(server.me(&token).status, 200);
+    match Store::of_this_run() {
+        Store::Sqlite => {
+            home.run(&["verify", &token]).line();
+        }
+        Store::Sled => home
+            .run(&["verify", &token])
+            .fails_saying(3, &["users.sled is open in another process"]),
+    }
+    let log = server.stop();
+    for part in told {
+        assert!(log.contains(part), "{part:?} is missing in {log}");
+    }
+}
+
+#[test]
+fn a_server_serves_without_the_socket_where_something_else_has_its_name_and_with_it_once_that_is_gone() {
+    let home = Home::new();
+    let socket = home.data_dir().join("issuer.sock");
+    fs::create_dir_all(&socket).unwrap();
+    fs::set_permissions(home.data_dir(), fs::Permissions::from_mode(0o700)).unwrap();
+    serves_without_a_socket(
+        &home,
+        home.serve(&[]),
+        &[
+            "no socket for commands",
+            "issuer.sock: cannot be made",
+            "nothing else has this name",
+        ],
+    );
+    fs::remove_dir(&socket).unwrap();
+    let server = home.serve(MEMORY);
+    server.token("amy");
+    with_memory(&home, &["issue", "amy"]).fails_saying(1, &["USER_EXISTS"]);
+    server.stop();
+}
+
+#[test]
+fn a_server_serves_without_the_socket_in_a_folder_that_it_may_not_write_in_and_with_it_once_it_may() {
+    let home = Home::new();
+    let store = home.path().join("elsewhere");
+    fs::create_dir(&store).unwrap();
+    let store = format!("sqlite:{}", store.join("users.db").display());
+    home.run(&["issue", "bob", "--store", &store]).line();
+    let Some(account) = home.unprivileged() else {
+        return;
+    };
+    let serve = || {
+        let mut command = home.command(&["serve", "--listen", "127.0.0.1:0", "--store", &store]);
+        Server::start(account.run(command.env("ISSUER_API_KEY", API_KEY)))
+    };
+    fs::set_permissions(home.data_dir(), fs::Permissions::from_mode(0o500)).unwrap();
+    let server = serve();
+    let token = server.token("amy");
+    home.run(&["verify", &token, "--store", &store]).line();
+    let log = server.stop();
+    assert!(log.contains("let this account write in the folder"), "{log}");
+    fs::set_permissions(home.data_dir(), fs::Permissions::from_mode(0o700)).unwrap();
+    let server = serve();
+    assert!(home.data_dir().join("issuer.sock").exists());
+    assert!(!server.stop().contains("no socket"));
+}
+
+#[test]
+fn the_socket_that_another_account_left_is_no_reason_not_to_serve_and_is_removed_by_hand() {
+    let home = Home::new();
+    home.issue("bob");
+    let Some(account) = home.unprivileged() else {
+        return;
+    };
+    if !account.is_another() {
+        return;
+    }
+    let socket = home.data_dir().join("issuer.sock");
+    drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+    fs::set_permissions(&socket, fs::Permissions::from_mode(0o600)).unwrap();
+    let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let server = Server::start(account.run(command.env("ISSUER_API_KEY", API_KEY)));
+    let token = server.token("amy");
+    let verify = || Done::of(account.run(&mut home.command(&["verify", &token])));
+    verify().fails_saying(
+        3,
+        &["issuer.sock: ", "that of another account", "remove the socket"],
+    );
+    let log = server.stop();
+    assert!(
+        log.contains("no socket for commands") && log.contains("remove the socket"),
+        "{log}"
+    );
+    fs::remove_file(&socket).unwrap();
+    verify().line();
+    let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let server = Server::start(account.run(command.env("ISSUER_API_KEY", API_KEY)));
+    verify().line();
+    assert!(!server.stop().contains("no socket"));
 }
