@@ -89,7 +89,7 @@ fn token_text(argument: String) -> Result<String, Failure> {
 }
 
 #[cfg(unix)]
-use crate::control_socket::{ask_server, holds as is_held};
+use crate::control_socket::{ask_server, is_held};
 
 /// Without Unix sockets there is no other process to ask.
 #[cfg(not(unix))]

@@ -26,7 +26,7 @@ use crate::{
     data_dir::DataDir,
     failure::Failure,
     request::{Outcome, Request},
-    store_url::StoreUrl,
+    store_url::{FileId, StoreUrl},
     token_settings::TokenSettings,
 };
 
@@ -44,43 +44,86 @@ const LAST_CALL: Duration = Duration::from_millis(20);
 #[derive(Serialize, Deserialize)]
 struct Message {
     store: String,
+    /// What the store is, whatever its name; `None` where it is not there yet.
+    #[serde(default)]
+    file: Option<FileId>,
     flags: TokenSettings,
     request: Request,
+}
+
+impl Message {
+    fn new(store: &StoreUrl, flags: &TokenSettings, request: &Request) -> Self {
+        Self {
+            store: store.to_string(),
+            file: store.file_id(),
+            flags: flags.clone(),
+            request: request.clone(),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Answer {
-    /// The server holds another store.
-    OtherStore,
+    /// The server holds another store: this one.
+    Holds(String),
     Done(Outcome),
     Failed(Failure),
 }
 
-/// Sends a request to the server that holds the store; `None` where there is no such server.
+/// Sends a request to the server that holds the store; `None` where there is no such server. Warns where the server of
+/// this data folder holds another store: its settings do not hold for what the command does.
 pub(crate) fn ask_server(
     dir: &DataDir,
     store: &StoreUrl,
     flags: &TokenSettings,
     request: &Request,
 ) -> Result<Option<Outcome>, Failure> {
-    let Some(stream) = connect(dir)? else {
-        return Ok(None);
-    };
-    let message = Message {
-        store: store.to_string(),
-        flags: flags.clone(),
-        request: request.clone(),
-    };
-    let answer = exchange(stream, &message).map_err(|error| {
-        Failure::machine(format!("the running server did not answer: {error}"))
-            .with_hint("Whether it carried the command out is open; verify tells.")
-    })?;
-    match answer {
-        Answer::OtherStore => Ok(None),
-        Answer::Done(outcome) => Ok(Some(outcome)),
-        Answer::Failed(failure) => Err(failure),
+    let message = Message::new(store, flags, request);
+    let mut other = None;
+    for place in places(dir, store) {
+        let Some(stream) = connect(&place)? else {
+            continue;
+        };
+        let answer = exchange(stream, &message).map_err(|error| {
+            Failure::machine(format!("the running server did not answer: {error}"))
+                .with_hint("Whether it carried the command out is open; verify tells.")
+        })?;
+        match answer {
+            Answer::Holds(held) if place.path() == dir.path() => other = Some(held),
+            Answer::Holds(_) => {}
+            Answer::Done(outcome) => return Ok(Some(outcome)),
+            Answer::Failed(failure) => return Err(failure),
+        }
     }
+    if let Some(held) = other {
+        tracing::warn!(
+            "the server that runs in {} holds another store ({held}): this command works on {store}, without that server \
+             and with its own settings",
+            dir.path().display()
+        );
+    }
+    Ok(None)
+}
+
+/// Whether a server that a command would find holds this store.
+pub(crate) fn is_held(dir: &DataDir, store: &StoreUrl) -> Result<bool, Failure> {
+    for place in places(dir, store) {
+        if holds(&place, store)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The folders in which the socket of a server may be that holds this store: this data folder, and that of the store,
+/// for a store is by default in the data folder of its server.
+fn places(dir: &DataDir, store: &StoreUrl) -> Vec<DataDir> {
+    let of_store = store.path().and_then(|path| path.canonicalize().ok());
+    let of_store = of_store.as_deref().and_then(Path::parent);
+    let of_store = of_store.filter(|folder| *folder != dir.path());
+    let of_store = of_store.and_then(|folder| DataDir::existing(Some(folder)));
+    std::iter::once(dir.clone()).chain(of_store).collect()
 }
 
 /// Whether the server of this data folder holds this store. It is asked about a token that is none: what it answers
@@ -89,13 +132,9 @@ pub(crate) fn holds(dir: &DataDir, store: &StoreUrl) -> Result<bool, Failure> {
     let Some(stream) = connect(dir)? else {
         return Ok(false);
     };
-    let message = Message {
-        store: store.to_string(),
-        flags: TokenSettings::default(),
-        request: Request::Verify { token: String::new() },
-    };
-    match exchange(stream, &message) {
-        Ok(answer) => Ok(!matches!(answer, Answer::OtherStore)),
+    let request = Request::Verify { token: String::new() };
+    match exchange(stream, &Message::new(store, &TokenSettings::default(), &request)) {
+        Ok(answer) => Ok(!matches!(answer, Answer::Holds(_))),
         Err(error) => Err(Failure::machine(format!(
             "{}: the running server did not answer: {error}",
             dir.join(FILE).display()
@@ -210,7 +249,17 @@ struct SocketFile(PathBuf);
 pub(crate) struct Held {
     pub(crate) tokens: TokenService,
     pub(crate) store: StoreUrl,
+    /// What the store was when it was opened.
+    pub(crate) file: Option<FileId>,
     pub(crate) settings: TokenSettings,
+}
+
+impl Held {
+    /// Whether this is the store that a command means. By its name, too: where another file took its place, the server
+    /// says so, and a command that worked on that file would hide it.
+    fn is_store_of(&self, message: &Message) -> bool {
+        message.store == self.store.to_string() || (message.file.is_some() && message.file == self.file)
+    }
 }
 
 impl ControlSocket {
@@ -298,7 +347,7 @@ async fn answer(stream: UnixStream, held: &Held) -> io::Result<()> {
         Err(_) => Answer::Failed(Failure::usage(
             "the running server does not know this command: is it as new?",
         )),
-        Ok(message) if message.store != held.store.to_string() => Answer::OtherStore,
+        Ok(message) if !held.is_store_of(&message) => Answer::Holds(held.store.to_string()),
         Ok(message) => match message.flags.disagreement(&held.settings) {
             Some(setting) => Answer::Failed(Failure::usage(format!(
                 "--{}: the running server holds the store and says otherwise",

@@ -37,7 +37,7 @@ fn refuse_what_is_no_copy(from: &StoreUrl, to: &StoreUrl) -> Result<(), Failure>
             "memory: is another store in each process: copy from and to sqlite:PATH or sled:PATH",
         ));
     };
-    if real(source) == real(destination) {
+    if from.is_same(to) || real(source) == real(destination) {
         return Err(Failure::refused(format!(
             "SAME_STORE: {from} and {to} are the same store; --to must name another one"
         )));

@@ -157,6 +157,7 @@ fn control(dir: &DataDir, store: StoreUrl, settings: &Settings, tokens: &TokenSe
 
     let held = Held {
         tokens: tokens.clone(),
+        file: store.file_id(),
         store,
         settings: settings.token_settings().with_defaults(),
     };

@@ -10,7 +10,11 @@
 
 mod program;
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::{Path, PathBuf},
+};
 
 use program::{API_KEY, Done, Home, Server, Store};
 
@@ -125,7 +129,110 @@ fn the_settings_of_the_server_hold_and_a_flag_that_says_otherwise_is_wrong_usage
 fn a_command_for_another_store_does_not_go_through_the_server() {
     let home = Home::new();
     let server = home.serve(MEMORY);
-    home.issue("amy");
+    let done = home.run(&["issue", "amy"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(
+        done.stderr.contains("holds another store (memory:)") && done.stderr.contains("WARN"),
+        "{done:?}"
+    );
+    server.token("amy");
+    server.stop();
+    home.run(&["token", "revoke", "amy"]).line();
+}
+
+/// Names of one store, besides the first.
+fn other_names(home: &Home, store: &Path) -> Vec<PathBuf> {
+    let (link, linked_folder) = (home.path().join("link"), home.path().join("linked"));
+    symlink(store, &link).unwrap();
+    symlink(store.parent().unwrap(), &linked_folder).unwrap();
+    let name = store.file_name().unwrap();
+    let mut names = vec![
+        link,
+        linked_folder.join(name),
+        store.join("..").join(name),
+        store.strip_prefix(home.path()).unwrap().to_owned(),
+    ];
+    if store.is_file() {
+        names.pop();
+        names.pop();
+        let hard = home.path().join("hard");
+        fs::hard_link(store, &hard).unwrap();
+        names.extend([hard, store.strip_prefix(home.path()).unwrap().to_owned()]);
+    }
+    names
+}
+
+#[test]
+fn a_store_under_another_name_is_the_store_that_the_server_holds() {
+    for (kind, scheme, file) in [
+        (Store::Sqlite, "sqlite", "issuer.db"),
+        (Store::Sled, "sled", "users.sled"),
+    ] {
+        let home = Home::on(kind);
+        let server = home.serve(&["--lifetime", "1h"]);
+        server.token("amy");
+        let store = home.data_dir().join(file);
+        for name in other_names(&home, &store) {
+            let url = format!("{scheme}:{}", name.display());
+            home.run(&["issue", "amy", "--store", &url])
+                .fails(1, "USER_EXISTS: User with _id 'amy' already exists");
+            // The settings of the server hold.
+            home.run(&["issue", "bob", "--store", &url, "--lifetime", "2h"])
+                .fails_saying(2, &["--lifetime: the running server holds the store"]);
+            let copied = home.run(&["copy", "--from", &url, "--to", "sqlite:copy.db"]);
+            copied.fails_saying(1, &["STORE_IN_USE: ", "is held by a running server"]);
+            let copied = home.run(&[
+                "copy",
+                "--from",
+                &url,
+                "--to",
+                &format!("{scheme}:{}", store.display()),
+            ]);
+            copied.fails_saying(1, &["SAME_STORE: "]);
+        }
+        server.stop();
+    }
+}
+
+#[test]
+fn the_server_of_another_data_folder_is_found_beside_its_store() {
+    let home = Home::on(Store::Sqlite);
+    let server = home.serve(&["--lifetime", "1h"]);
+    server.token("amy");
+    let store = format!("sqlite:{}", home.data_dir().join("issuer.db").display());
+    let other = home.path().join("other");
+    let at_other = |command: &[&str]| {
+        let place = ["--data-dir", other.to_str().unwrap(), "--store", &store];
+        home.run(&[command, &place].concat())
+    };
+    at_other(&["issue", "amy"]).fails(1, "USER_EXISTS: User with _id 'amy' already exists");
+    let token = at_other(&["issue", "bob"]).token();
+    assert_eq!(server.me(&token).status, 200);
+    // The server of the other folder holds another store, which does not matter here.
+    let second = Server::start(
+        home.command(&[
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--store",
+            "memory:",
+            "--data-dir",
+        ])
+        .arg(&other)
+        .env("ISSUER_API_KEY", API_KEY),
+    );
+    at_other(&["verify", &token]).line();
+    second.stop();
+    server.stop();
+}
+
+#[test]
+fn a_store_that_is_not_there_yet_is_not_the_one_that_the_server_holds() {
+    let home = Home::new();
+    let server = home.serve(&[]);
+    let done = home.run(&["issue", "amy", "--store", "sqlite:new.db"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.stderr.contains("holds another store"), "{done:?}");
     server.token("amy");
     server.stop();
 }
