@@ -29,7 +29,7 @@ pub(crate) fn run(settings: &Settings, flags: &TokenSettings, command: Command) 
         _ => LostKeys::Refuse,
     };
     let request = request(command)?;
-    let dir = DataDir::open(settings.data_dir.as_deref())?;
+    let dir = DataDir::open(settings.data_dir.as_deref(), settings.file_permissions())?;
     let store = StoreUrl::resolve(settings.store.as_deref(), &dir)?;
     if lost == LostKeys::Replace && is_held(&dir, &store)? {
         return Err(Failure::usage(
@@ -109,7 +109,7 @@ fn carry_out(
     lost: LostKeys,
     request: &Request,
 ) -> Result<Outcome, Failure> {
-    let opened = store.open()?;
+    let opened = store.open(settings.file_permissions())?;
     let keys = signing_keys::load_or_create(dir, &*opened, store, lost)?;
     let tokens = settings.service(opened, store.access(), keys)?;
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -25,6 +25,7 @@ use tokio::{
 use crate::{
     data_dir::DataDir,
     failure::Failure,
+    file_permissions::FilePermissions,
     request::{Outcome, Request},
     store_url::{FileId, StoreUrl},
     token_settings::TokenSettings,
@@ -279,7 +280,11 @@ impl ControlSocket {
             .and_then(|address| UnixListener::bind(address.path()))
             .map_err(failed)?;
         let file = SocketFile(path.clone());
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).map_err(failed)?;
+        let permissions = dir.permissions();
+        match std::fs::set_permissions(&path, PermissionsExt::from_mode(permissions.socket_mode())) {
+            Err(error) if permissions != FilePermissions::Any => return Err(failed(error)),
+            _ => {}
+        }
         let (working, done) = mpsc::channel(1);
         Ok(Some(Self {
             listener,

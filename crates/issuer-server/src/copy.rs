@@ -22,8 +22,8 @@ pub(crate) fn run(settings: &Settings, from: &str, to: &str) -> Result<(), Failu
     refuse_what_is_no_copy(&from, &to)?;
     refuse_running_servers(settings.data_dir.as_deref(), &[&from, &to])?;
     // The source first: nothing is made where there is nothing to copy.
-    let source = open(&from)?;
-    let destination = open(&to)?;
+    let source = open(&from, settings)?;
+    let destination = open(&to, settings)?;
     let mut bar = Bar::new();
     let copied = issuer_store::copy(&source, &destination, &mut |progress| bar.show(progress));
     drop(bar);
@@ -90,12 +90,14 @@ fn is_held(_: &DataDir, _: &StoreUrl) -> Result<bool, Failure> {
     Ok(false)
 }
 
-fn open(store: &StoreUrl) -> Result<Arc<dyn Store>, Failure> {
-    store.open().map_err(|error| match error.kind() {
-        StoreErrorKind::Busy => in_use(&error.to_string()),
-        StoreErrorKind::Foreign => Failure::refused(format!("OTHER_DATA: {error}")),
-        _ => error.into(),
-    })
+fn open(store: &StoreUrl, settings: &Settings) -> Result<Arc<dyn Store>, Failure> {
+    store
+        .open(settings.file_permissions())
+        .map_err(|error| match error.kind() {
+            StoreErrorKind::Busy => in_use(&error.to_string()),
+            StoreErrorKind::Foreign => Failure::refused(format!("OTHER_DATA: {error}")),
+            _ => error.into(),
+        })
 }
 
 fn in_use(what: &str) -> Failure {

@@ -43,8 +43,7 @@ pub(crate) fn ensure(dir: &DataDir, tokens: &TokenService) -> Result<(), Failure
         getrandom::fill(&mut *secret)
             .map_err(|error| Failure::machine(format!("no random bytes: {error}")))?;
         let key = Zeroizing::new(STANDARD.encode(*secret));
-        dir.write_secret(FILE, format!("{}\n", *key).as_bytes(), &lock)
-            .map_err(|error| Failure::machine(format!("{}: cannot be written: {error}", path.display())))?;
+        dir.write_secret(FILE, format!("{}\n", *key).as_bytes(), &lock)?;
         key
     };
     tokens

@@ -10,6 +10,7 @@ mod copy;
 mod data_dir;
 mod duration;
 mod failure;
+mod file_permissions;
 mod first_api_key;
 mod log_lines;
 mod logging;

@@ -16,6 +16,7 @@ use crate::{
     connections,
     data_dir::DataDir,
     failure::Failure,
+    file_permissions::FilePermissions,
     first_api_key, logging,
     settings::Settings,
     signing_keys::{self, LostKeys},
@@ -37,9 +38,15 @@ pub(crate) fn run(settings: &Settings, lost: LostKeys) -> Result<(), Failure> {
     let _log = logging::init(Level::INFO)?;
     // First, so that a server that cannot listen leaves nothing behind.
     let listener = listen(settings.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?;
-    let dir = DataDir::open(settings.data_dir.as_deref())?;
+    let dir = DataDir::open(settings.data_dir.as_deref(), settings.file_permissions())?;
+    if dir.permissions() == FilePermissions::Any {
+        tracing::warn!(
+            "file_permissions is any: whoever reaches {} may read the signing keys, or replace them",
+            dir.path().display()
+        );
+    }
     let store = StoreUrl::resolve(settings.store.as_deref(), &dir)?;
-    let opened = store.open()?;
+    let opened = store.open(settings.file_permissions())?;
     let keys = signing_keys::load_or_create(&dir, &*opened, &store, lost)?;
     signing_keys::warn_of_foreign(&keys, &*opened, &dir)?;
     let tokens = settings.service(opened, store.access(), keys)?;

@@ -109,13 +109,7 @@ fn create(dir: &DataDir, lock: &crate::data_dir::Lock) -> Result<KeySet, Failure
     getrandom::fill(&mut *secret).map_err(|error| Failure::machine(format!("no random bytes: {error}")))?;
     let key = SigningKey::hs256(*secret).map_err(|error| Failure::machine(error.to_string()))?;
     let keys = KeySet::new(key);
-    dir.write_secret(FILE, dangerous::to_jwks(&keys).as_bytes(), lock)
-        .map_err(|error| {
-            Failure::machine(format!(
-                "{}: cannot be written: {error}",
-                dir.join(FILE).display()
-            ))
-        })?;
+    dir.write_secret(FILE, dangerous::to_jwks(&keys).as_bytes(), lock)?;
     Ok(keys)
 }
 

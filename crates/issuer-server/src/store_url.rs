@@ -11,7 +11,7 @@ use issuer_sqlite::SqliteStore;
 use issuer_store::{MemoryStore, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
-use crate::{data_dir::DataDir, failure::Failure};
+use crate::{data_dir::DataDir, failure::Failure, file_permissions::FilePermissions};
 
 /// A store, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +113,14 @@ impl StoreUrl {
         }
     }
 
-    pub(crate) fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+    /// Opens the store. A SQLite file that is new is made for those who may reach the data folder; SQLite gives its other
+    /// files the same mode.
+    pub(crate) fn open(&self, permissions: FilePermissions) -> Result<Arc<dyn Store>, StoreError> {
+        if let (Self::Sqlite(path), FilePermissions::Group) = (self, permissions) {
+            // Where it is there, or cannot be made, the store says what is to be said. The folder is synced once SQLite makes
+            // its log.
+            let _ = permissions.create_secret(path);
+        }
         Ok(match self {
             Self::Sqlite(path) => Arc::new(SqliteStore::open(path)?),
             Self::Sled(path) => Arc::new(SledStore::open(path)?),

@@ -26,10 +26,15 @@ impl Account {
         self.0.is_some()
     }
 
+    /// Another one with the same group.
+    pub(crate) fn of_the_same_group(&self) -> Self {
+        Self(self.0.map(|id| id - 1))
+    }
+
     /// The command, run by this account.
     pub(crate) fn run<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         if let Some(id) = self.0 {
-            command.uid(id).gid(id);
+            command.uid(id).gid(OTHER);
         }
         command
     }
