@@ -66,10 +66,14 @@ fn is_absent(path: &Path) -> std::io::Result<bool> {
 
 /// SQLite lets several processes in: a server would go on writing to what was copied already. It is looked for where
 /// its socket may be: in the data folder, and beside the stores, for a store is by default in its server's data folder.
+/// Beside the files themselves, not beside links to them.
 fn refuse_running_servers(data_dir: Option<&Path>, stores: &[&StoreUrl]) -> Result<(), Failure> {
-    let beside = stores.iter().filter_map(|store| store.path()?.parent());
-    for folder in std::iter::once(data_dir).chain(beside.map(Some)) {
-        let Some(dir) = DataDir::existing(folder) else {
+    let beside = stores
+        .iter()
+        .filter_map(|store| Some(real(store.path()?).parent()?.to_owned()));
+    let folders = std::iter::once(data_dir.map(Path::to_owned)).chain(beside.map(Some));
+    for folder in folders {
+        let Some(dir) = DataDir::existing(folder.as_deref()) else {
             continue;
         };
         for store in stores {

@@ -352,6 +352,17 @@ fn the_server_of_another_data_folder_is_found_beside_its_store() {
     let copy = ["copy", "--from", &store, "--to", SLED, "--data-dir", "elsewhere"];
     home.run(&copy)
         .fails_saying(1, &["STORE_IN_USE: ", "stop the server"]);
+    std::os::unix::fs::symlink(home.data_dir().join("issuer.db"), home.path().join("link")).unwrap();
+    home.run(&[
+        "copy",
+        "--from",
+        "sqlite:link",
+        "--to",
+        SLED,
+        "--data-dir",
+        "elsewhere",
+    ])
+    .fails_saying(1, &["STORE_IN_USE: ", "stop the server"]);
     server.stop();
     home.run(&copy).line();
     assert!(!Path::new(&home.path().join("elsewhere")).exists());

@@ -147,8 +147,8 @@ fn a_folder_made_under_umask_002_is_refused_and_accepted_after_the_command_that_
 #[test]
 fn keys_that_others_may_read_are_accepted_after_the_command_that_is_told_or_with_the_setting_that_is() {
     for wide in [0o640, 0o660, 0o644, 0o666, 0o604] {
-        // What is told stands in a line for a shell.
-        let home = Home::new();
+        // Where no store is set, for the data folder has another name: what is told stands in a line for a shell.
+        let home = Home::on(Store::Sqlite);
         let folder = home.path().join("it's a folder");
         let issue = |user: &str, setting: &[&str]| {
             home.run(&[&["issue", user, "--data-dir", folder.to_str().unwrap()], setting].concat())
