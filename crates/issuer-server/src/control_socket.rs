@@ -7,7 +7,10 @@ use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     os::{
         fd::AsRawFd as _,
-        unix::{fs::PermissionsExt, net::UnixStream as BlockingStream},
+        unix::{
+            fs::{DirBuilderExt, PermissionsExt},
+            net::UnixStream as BlockingStream,
+        },
     },
     path::{Path, PathBuf},
     sync::Arc,
@@ -32,6 +35,9 @@ use crate::{
 };
 
 const FILE: &str = "issuer.sock";
+
+/// The folder in which the socket is made, before it has its mode.
+const NEW: &str = ".issuer.sock.new";
 
 /// Bytes of the longest line: a token, an id and a profile, escaped.
 const MAX_LINE_BYTES: u64 = 256 * 1_024;
@@ -147,7 +153,7 @@ pub(crate) fn holds(dir: &DataDir, store: &StoreUrl) -> Result<bool, Failure> {
 ///
 /// Whether one runs must be known: what a command did beside it would be done under other settings.
 fn connect(dir: &DataDir) -> Result<Option<BlockingStream>, Failure> {
-    let connected = Address::of(dir).and_then(|address| BlockingStream::connect(address.path()));
+    let connected = Address::of(dir.path()).and_then(|address| BlockingStream::connect(address.path()));
     match connected {
         Ok(stream) => Ok(Some(stream)),
         Err(error)
@@ -198,13 +204,13 @@ impl Address {
     /// (`sys/un.h`: 108 on Linux, 104 on BSD, each with a zero at the end).
     const MAX_BYTES: usize = 103;
 
-    fn of(dir: &DataDir) -> io::Result<Self> {
-        let path = dir.join(FILE);
+    fn of(folder: &Path) -> io::Result<Self> {
+        let path = folder.join(FILE);
         if path.as_os_str().len() <= Self::MAX_BYTES {
             return Ok(Self { path, _folder: None });
         }
         if cfg!(target_os = "linux") {
-            let folder = File::open(dir.path())?;
+            let folder = File::open(folder)?;
             let path = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(FILE);
             return Ok(Self {
                 path,
@@ -275,16 +281,8 @@ impl ControlSocket {
         if connect(dir)?.is_some() {
             return Ok(None);
         }
-        remove(&path).map_err(failed)?;
-        let listener = Address::of(dir)
-            .and_then(|address| UnixListener::bind(address.path()))
-            .map_err(failed)?;
+        let listener = make(dir).map_err(failed)?;
         let file = SocketFile(path.clone());
-        let permissions = dir.permissions();
-        match std::fs::set_permissions(&path, PermissionsExt::from_mode(permissions.socket_mode())) {
-            Err(error) if permissions != FilePermissions::Any => return Err(failed(error)),
-            _ => {}
-        }
         let (working, done) = mpsc::channel(1);
         Ok(Some(Self {
             listener,
@@ -326,6 +324,43 @@ impl ControlSocket {
         } = self;
         drop(working);
         done.recv().await;
+    }
+}
+
+/// Makes the socket. It gets its name after its mode, so that no other account connects in between.
+fn make(dir: &DataDir) -> io::Result<UnixListener> {
+    let permissions = dir.permissions();
+    let new = NewFolder::make(dir.join(NEW))?;
+    let listener = UnixListener::bind(Address::of(&new.0)?.path())?;
+    let made = new.0.join(FILE);
+    match std::fs::set_permissions(&made, PermissionsExt::from_mode(permissions.socket_mode())) {
+        Err(error) if permissions != FilePermissions::Any => return Err(error),
+        _ => {}
+    }
+    // In place of that of a server that was killed.
+    std::fs::rename(made, dir.join(FILE))?;
+    Ok(listener)
+}
+
+/// A folder for this account alone. Removed with what is in it when this is dropped.
+struct NewFolder(PathBuf);
+
+impl NewFolder {
+    fn make(path: PathBuf) -> io::Result<Self> {
+        // Left over from a process that died.
+        match std::fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut builder = std::fs::DirBuilder::new();
+        DirBuilderExt::mode(&mut builder, 0o700).create(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for NewFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

@@ -48,7 +48,7 @@ pub(crate) fn run(settings: &Settings, lost: LostKeys) -> Result<(), Failure> {
     let store = StoreUrl::resolve(settings.store.as_deref(), &dir)?;
     let opened = store.open(settings.file_permissions())?;
     let keys = signing_keys::load_or_create(&dir, &*opened, &store, lost)?;
-    signing_keys::warn_of_foreign(&keys, &*opened, &dir)?;
+    signing_keys::warn_of_foreign(&keys, &*opened, &dir);
     let tokens = settings.service(opened, store.access(), keys)?;
     first_api_key::ensure(&dir, &tokens)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -78,9 +78,10 @@ pub(crate) fn load_or_create(
 
 /// Warns where no live token was signed with one of these keys: they are probably those of another store. The tokens of
 /// the first users tell, so that a start does not take longer with more users.
-pub(crate) fn warn_of_foreign(keys: &KeySet, store: &dyn Store, dir: &DataDir) -> Result<(), StoreError> {
+pub(crate) fn warn_of_foreign(keys: &KeySet, store: &dyn Store, dir: &DataDir) {
     let now = SystemClock::default().timestamp();
-    let users = page(store, None)?;
+    // A store that cannot be read says so to those who need it.
+    let users = page(store, None).unwrap_or_default();
     let mut live = users.iter().flat_map(|entry| live_tokens(entry, now)).peekable();
     let is_ours = |token: &IssuedToken| keys.fingerprints().any(|key| key == token.key);
     if live.peek().is_some() && !live.any(is_ours) {
@@ -90,7 +91,6 @@ pub(crate) fn warn_of_foreign(keys: &KeySet, store: &dyn Store, dir: &DataDir) -
              stop this server and put the right one back"
         );
     }
-    Ok(())
 }
 
 fn needed(keys: KeySet, dir: &DataDir, lost: LostKeys) -> Result<KeySet, Failure> {

@@ -245,6 +245,28 @@ fn the_socket_is_for_its_owner_alone_and_goes_with_the_server() {
     assert_eq!(socket.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     server.stop();
     assert!(!socket.exists());
+    let left: Vec<_> = fs::read_dir(home.data_dir())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert!(
+        !left.iter().any(|name| name.to_string_lossy().ends_with(".new")),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn what_a_server_that_was_killed_while_it_made_the_socket_left_is_in_nobodys_way() {
+    let home = Home::new();
+    home.issue("bob");
+    let left = home.data_dir().join(".issuer.sock.new");
+    fs::create_dir(&left).unwrap();
+    drop(std::os::unix::net::UnixListener::bind(left.join("issuer.sock")).unwrap());
+    let server = home.serve(MEMORY);
+    server.token("amy");
+    with_memory(&home, &["issue", "amy"]).fails_saying(1, &["USER_EXISTS"]);
+    server.stop();
+    assert!(!left.exists());
 }
 
 #[test]
