@@ -346,7 +346,7 @@ fn a_store_that_a_running_server_holds_is_refused() {
 #[test]
 #[cfg(unix)]
 fn the_server_of_another_data_folder_is_found_beside_its_store() {
-    let home = Home::new();
+    let home = Home::on(program::Store::Sqlite);
     let server = home.serve(&[]);
     let store = format!("sqlite:{}", home.data_dir().join("issuer.db").display());
     let copy = ["copy", "--from", &store, "--to", SLED, "--data-dir", "elsewhere"];
