@@ -4,7 +4,6 @@
 mod given;
 
 use std::{
-    error::Error as _,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -108,7 +107,7 @@ fn two_services_that_add_keys_at_once_lose_none() {
             scope.spawn(move || {
                 let tokens = over(store).build().unwrap();
                 for n in 0..20 {
-                    let key = ApiKey::parse(&format!("key-{service}-{n}")).unwrap();
+                    let key = ApiKey::parse(&format!("key-of-service-{service:02}-{n:04}")).unwrap();
                     tokens.blocking().add_api_key("one of many", key).unwrap();
                 }
             });
@@ -186,7 +185,6 @@ fn keys_that_cannot_be_read_again_are_good_for_a_while_and_then_nobodys() {
         tokens.authorize(KEY).unwrap_err().kind(),
         &ErrorKind::Store(StoreErrorKind::Newer)
     );
-    assert!(tokens.authorize(KEY).unwrap_err().source().is_some());
     fails.store(false, Ordering::SeqCst);
     until(|| tokens.authorize(KEY).is_ok());
     assert!(known(&tokens, KEY));

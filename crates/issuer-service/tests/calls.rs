@@ -159,7 +159,7 @@ fn a_service_that_cannot_be_built_says_why() {
         (
             window.build(),
             "the refresh window must be shorter than the lifetime",
-            true,
+            false,
         ),
         (
             builder().issuer("").build(),
@@ -211,19 +211,12 @@ fn a_token_whose_key_is_gone_says_so() {
 }
 
 #[test]
-fn an_api_key_is_1_to_512_visible_ascii_characters() {
-    for text in ["k", &"k".repeat(ApiKey::MAX_CHARS), "!~"] {
+fn an_api_key_is_22_to_512_visible_ascii_characters() {
+    let long = "0123456789abcdef".repeat(ApiKey::MAX_CHARS / 16);
+    for text in ["0123456789abcdefghijkl", &long, "!~0123456789abcdefghij"] {
         assert!(ApiKey::parse(text).is_ok(), "{text:?}");
     }
-    for text in [
-        "",
-        &"k".repeat(ApiKey::MAX_CHARS + 1),
-        "a key",
-        " k",
-        "k\n",
-        "k\u{7f}",
-        "clé",
-    ] {
+    for text in ["", &format!("{long}k"), "a key", " k", "k\n", "k\u{7f}", "clé"] {
         assert!(ApiKey::parse(text).is_err(), "{text:?}");
     }
 }
