@@ -1,6 +1,6 @@
 //! The command line.
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::{settings::Settings, store_url};
 
@@ -39,6 +39,8 @@ pub(crate) enum Command {
         /// Where the user's picture is; "" clears it
         #[arg(long, value_name = "URL")]
         avatar_url: Option<String>,
+        #[command(flatten)]
+        keys: NewKey,
     },
 
     /// Say whether a token is live, and why not
@@ -71,13 +73,26 @@ pub(crate) enum Command {
         to: String,
     },
 
-    /// Serve HTTP until SIGTERM or SIGINT
+    /// Serve HTTP until SIGTERM, SIGINT, or SIGHUP of a closed terminal
     #[command(after_help = "Example:\n  issuer-server serve --listen 127.0.0.1:8080\n\n\
                             The first API key is that of ISSUER_API_KEY or of the file ISSUER_API_KEY_FILE; without either, \
                             one is made into bootstrap-api-key in the data folder.\n\n\
                             The log goes to standard error, off a terminal as JSON, a line each. Those of answered requests are \
-                            written together, at most 50 ms late: a server that is killed takes that much with it.")]
-    Serve,
+                            written together, at most 50 ms late: a server that is killed takes that much with it. No request \
+                            and no stop waits for the reader of the log: once 1 MiB waits for it, lines are dropped, and one \
+                            line in their place says how many (dropped_lines). At the end, the reader has half a second for \
+                            the last lines.")]
+    Serve {
+        #[command(flatten)]
+        keys: NewKey,
+    },
+}
+
+#[derive(Args, Clone, Copy)]
+pub(crate) struct NewKey {
+    /// Make a new signing key where keys.json was lost: ends the live tokens that the lost key signed, and says how many
+    #[arg(long)]
+    pub(crate) new_key: bool,
 }
 
 #[derive(Subcommand)]

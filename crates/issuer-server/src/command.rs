@@ -14,7 +14,7 @@ use crate::{
     logging,
     request::{Outcome, Request},
     settings::Settings,
-    signing_keys,
+    signing_keys::{self, LostKeys},
     store_url::StoreUrl,
     token_settings::TokenSettings,
 };
@@ -23,13 +23,22 @@ use crate::{
 const MAX_INPUT_BYTES: u64 = 64 * 1_024;
 
 pub(crate) fn run(settings: &Settings, flags: &TokenSettings, command: Command) -> Result<ExitCode, Failure> {
-    let _log = logging::init(Level::WARN);
+    let _log = logging::init(Level::WARN)?;
+    let lost = match &command {
+        Command::Issue { keys, .. } => LostKeys::of_flag(keys.new_key),
+        _ => LostKeys::Refuse,
+    };
     let request = request(command)?;
-    let dir = DataDir::open(settings.data_dir.as_deref())?;
+    let dir = DataDir::open(settings.data_dir.as_deref(), settings.file_permissions())?;
     let store = StoreUrl::resolve(settings.store.as_deref(), &dir)?;
+    if lost == LostKeys::Replace && is_held(&dir, &store)? {
+        return Err(Failure::usage(
+            "--new-key: the running server holds the store and has its keys",
+        ));
+    }
     let outcome = match ask_server(&dir, &store, flags, &request)? {
         Some(outcome) => outcome,
-        None => carry_out(settings, &dir, &store, &request)?,
+        None => carry_out(settings, &dir, &store, lost, &request)?,
     };
     // The answer is out, or the caller is told: what was issued is in the store all the same.
     writeln!(stdout(), "{}", outcome.line)
@@ -47,6 +56,7 @@ fn request(command: Command) -> Result<Request, Failure> {
             id,
             nickname,
             avatar_url,
+            keys: _,
         } => Request::Issue {
             id,
             nickname,
@@ -59,7 +69,9 @@ fn request(command: Command) -> Result<Request, Failure> {
             id,
             token: token.map(token_text).transpose()?,
         },
-        Command::Serve | Command::Copy { .. } => return Err(Failure::usage("no command for a server")),
+        Command::Serve { .. } | Command::Copy { .. } => {
+            return Err(Failure::usage("no command for a server"));
+        }
     })
 }
 
@@ -77,7 +89,7 @@ fn token_text(argument: String) -> Result<String, Failure> {
 }
 
 #[cfg(unix)]
-use crate::control_socket::ask_server;
+use crate::control_socket::{ask_server, is_held};
 
 /// Without Unix sockets there is no other process to ask.
 #[cfg(not(unix))]
@@ -85,13 +97,21 @@ fn ask_server(_: &DataDir, _: &StoreUrl, _: &TokenSettings, _: &Request) -> Resu
     Ok(None)
 }
 
+#[cfg(not(unix))]
+fn is_held(_: &DataDir, _: &StoreUrl) -> Result<bool, Failure> {
+    Ok(false)
+}
+
 fn carry_out(
     settings: &Settings,
     dir: &DataDir,
     store: &StoreUrl,
+    lost: LostKeys,
     request: &Request,
 ) -> Result<Outcome, Failure> {
-    let tokens = settings.service(store.open()?, store.access(), signing_keys::load_or_create(dir)?)?;
+    let opened = store.open(settings.file_permissions())?;
+    let keys = signing_keys::load_or_create(dir, &*opened, store, lost)?;
+    let tokens = settings.service(opened, store.access(), keys)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(|error| Failure::machine(format!("no runtime: {error}")))?;

@@ -16,14 +16,14 @@ use crate::{
 };
 
 pub(crate) fn run(settings: &Settings, from: &str, to: &str) -> Result<(), Failure> {
-    let _log = logging::init(Level::WARN);
+    let _log = logging::init(Level::WARN)?;
     let from = StoreUrl::named("--from", from)?;
     let to = StoreUrl::named("--to", to)?;
     refuse_what_is_no_copy(&from, &to)?;
     refuse_running_servers(settings.data_dir.as_deref(), &[&from, &to])?;
     // The source first: nothing is made where there is nothing to copy.
-    let source = open(&from)?;
-    let destination = open(&to)?;
+    let source = open(&from, settings)?;
+    let destination = open(&to, settings)?;
     let mut bar = Bar::new();
     let copied = issuer_store::copy(&source, &destination, &mut |progress| bar.show(progress));
     drop(bar);
@@ -37,7 +37,7 @@ fn refuse_what_is_no_copy(from: &StoreUrl, to: &StoreUrl) -> Result<(), Failure>
             "memory: is another store in each process: copy from and to sqlite:PATH or sled:PATH",
         ));
     };
-    if real(source) == real(destination) {
+    if from.is_same(to) || real(source) == real(destination) {
         return Err(Failure::refused(format!(
             "SAME_STORE: {from} and {to} are the same store; --to must name another one"
         )));
@@ -66,10 +66,14 @@ fn is_absent(path: &Path) -> std::io::Result<bool> {
 
 /// SQLite lets several processes in: a server would go on writing to what was copied already. It is looked for where
 /// its socket may be: in the data folder, and beside the stores, for a store is by default in its server's data folder.
+/// Beside the files themselves, not beside links to them.
 fn refuse_running_servers(data_dir: Option<&Path>, stores: &[&StoreUrl]) -> Result<(), Failure> {
-    let beside = stores.iter().filter_map(|store| store.path()?.parent());
-    for folder in std::iter::once(data_dir).chain(beside.map(Some)) {
-        let Some(dir) = DataDir::existing(folder) else {
+    let beside = stores
+        .iter()
+        .filter_map(|store| Some(real(store.path()?).parent()?.to_owned()));
+    let folders = std::iter::once(data_dir.map(Path::to_owned)).chain(beside.map(Some));
+    for folder in folders {
+        let Some(dir) = DataDir::existing(folder.as_deref()) else {
             continue;
         };
         for store in stores {
@@ -90,12 +94,14 @@ fn is_held(_: &DataDir, _: &StoreUrl) -> Result<bool, Failure> {
     Ok(false)
 }
 
-fn open(store: &StoreUrl) -> Result<Arc<dyn Store>, Failure> {
-    store.open().map_err(|error| match error.kind() {
-        StoreErrorKind::Busy => in_use(&error.to_string()),
-        StoreErrorKind::Foreign => Failure::refused(format!("OTHER_DATA: {error}")),
-        _ => error.into(),
-    })
+fn open(store: &StoreUrl, settings: &Settings) -> Result<Arc<dyn Store>, Failure> {
+    store
+        .open(settings.file_permissions())
+        .map_err(|error| match error.kind() {
+            StoreErrorKind::Busy => in_use(&error.to_string()),
+            StoreErrorKind::Foreign => Failure::refused(format!("OTHER_DATA: {error}")),
+            _ => error.into(),
+        })
 }
 
 fn in_use(what: &str) -> Failure {

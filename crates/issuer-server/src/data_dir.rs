@@ -1,26 +1,30 @@
 //! The folder of the keys and, by default, of the store.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Write as _},
+    fs::{self, DirBuilder, File},
+    io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
 use etcetera::{BaseStrategy as _, choose_base_strategy};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, file_permissions::FilePermissions};
 
 /// The data folder, which exists.
 #[derive(Clone, Debug)]
-pub(crate) struct DataDir(PathBuf);
+pub(crate) struct DataDir {
+    path: PathBuf,
+    permissions: FilePermissions,
+}
 
 /// Held while files that must exist once are made: two processes that start at once make one of each.
 pub(crate) struct Lock(#[allow(dead_code, reason = "held, not read")] File);
 
 impl DataDir {
-    /// The folder that is set, or the platform's; made with mode 0700 where it does not exist.
-    pub(crate) fn open(set: Option<&Path>) -> Result<Self, Failure> {
+    /// The folder that is set, or the platform's; made where it does not exist.
+    pub(crate) fn open(set: Option<&Path>, permissions: FilePermissions) -> Result<Self, Failure> {
         let path = Self::choose(set)?;
+        let is_new = !path.exists();
         let mut builder = DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
@@ -30,19 +34,30 @@ impl DataDir {
                 "{}: is not a folder: name another one with --data-dir DIR",
                 path.display()
             )),
-            _ => Failure::machine(format!("{}: cannot be made: {error}", path.display())),
+            _ => Failure::machine(format!(
+                "{}: cannot be made: {error}; name another one with --data-dir DIR",
+                path.display()
+            )),
         })?;
         let path = fs::canonicalize(&path)
             .map_err(|error| Failure::machine(format!("{}: cannot be opened: {error}", path.display())))?;
+        if is_new {
+            permissions
+                .widen_folder(&path)
+                .map_err(|error| Failure::machine(format!("{}: cannot be made: {error}", path.display())))?;
+        }
         let metadata = fs::metadata(&path).map_err(|error| unreadable(&path, &error))?;
-        refuse_folder_of_many(&path, &metadata)?;
-        Ok(Self(path))
+        permissions.check_folder(&path, &metadata)?;
+        Ok(Self { path, permissions })
     }
 
-    /// The same folder, if it is there: for a command that needs nothing in it.
+    /// The same folder, if it is there: for a command that needs nothing in it but the socket.
     pub(crate) fn existing(set: Option<&Path>) -> Option<Self> {
-        let path = Self::choose(set).ok()?;
-        fs::canonicalize(path).ok().map(Self)
+        let path = fs::canonicalize(Self::choose(set).ok()?).ok()?;
+        Some(Self {
+            path,
+            permissions: FilePermissions::default(),
+        })
     }
 
     fn choose(set: Option<&Path>) -> Result<PathBuf, Failure> {
@@ -56,102 +71,63 @@ impl DataDir {
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.path
+    }
+
+    pub(crate) const fn permissions(&self) -> FilePermissions {
+        self.permissions
     }
 
     pub(crate) fn join(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.path.join(name)
     }
 
     /// Waits until no other process makes files in this folder.
     pub(crate) fn lock(&self) -> Result<Lock, Failure> {
         let path = self.join(".lock");
-        let file = private(OpenOptions::new().create(true).truncate(false).write(true)).open(&path);
+        let file = self.permissions.open_or_create(&path);
         let lock = file.and_then(|file| file.lock().map(|()| file));
         lock.map(Lock)
             .map_err(|error| Failure::machine(format!("{}: cannot be locked: {error}", path.display())))
     }
 
-    /// Writes a file that only its owner may read, whole or not at all: written beside, synced, renamed.
-    pub(crate) fn write_secret(&self, name: &str, content: &[u8], _: &Lock) -> io::Result<()> {
+    /// Writes a file that nobody else may read, whole or not at all: written beside, synced, renamed.
+    pub(crate) fn write_secret(&self, name: &str, content: &[u8], _: &Lock) -> Result<(), Failure> {
+        let path = self.join(name);
+        let failed =
+            |error: io::Error| Failure::machine(format!("{}: cannot be written: {error}", path.display()));
         let beside = self.join(&format!(".{name}.new"));
         // Left over from a process that died; the lock says that nobody writes it now.
         match fs::remove_file(&beside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
-        let mut file = private(OpenOptions::new().create_new(true).write(true)).open(&beside)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        fs::rename(&beside, self.join(name))?;
-        sync_folder(&self.0)
+        let mut file = self.permissions.create_secret(&beside)?;
+        file.write_all(content).map_err(failed)?;
+        file.sync_all().map_err(failed)?;
+        fs::rename(&beside, &path).map_err(failed)?;
+        sync_folder(&self.path).map_err(failed)
     }
 
-    /// Reads a file that nobody but its owner may be able to read; `None` where there is none.
+    /// Reads a file that nobody else may be able to read; `None` where there is none.
     pub(crate) fn read_secret(&self, name: &str) -> Result<Option<zeroize::Zeroizing<String>>, Failure> {
         let path = self.join(name);
-        let metadata = match fs::metadata(&path) {
+        let unreadable = |error: io::Error| unreadable(&path, &error);
+        let mut file = match File::open(&path) {
             // A link to a file that is not there, such as a disk that is not mounted, is no reason to make a new one.
             Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => return Ok(None),
-            other => other.map_err(|error| unreadable(&path, &error))?,
+            other => other.map_err(unreadable)?,
         };
-        refuse_wide_permissions(&path, &metadata)?;
-        let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
-        Ok(Some(text.into()))
+        self.permissions
+            .check_secret(&path, &file.metadata().map_err(unreadable)?)?;
+        let mut text = zeroize::Zeroizing::new(String::new());
+        file.read_to_string(&mut text).map_err(unreadable)?;
+        Ok(Some(text))
     }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
     Failure::machine(format!("{}: cannot be read: {error}", path.display()))
-}
-
-#[cfg(unix)]
-fn refuse_wide_permissions(path: &Path, metadata: &fs::Metadata) -> Result<(), Failure> {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    let mode = metadata.permissions().mode() & 0o777;
-    let others = mode & 0o077;
-    if others == 0 {
-        return Ok(());
-    }
-    Err(Failure::machine(format!(
-        "{}: others may read or write it (mode {mode:03o}); if nobody did, run: chmod 600 {}",
-        path.display(),
-        path.display()
-    )))
-}
-
-/// Whoever may write in the folder may put keys of its own in the place of ours.
-#[cfg(unix)]
-fn refuse_folder_of_many(path: &Path, metadata: &fs::Metadata) -> Result<(), Failure> {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    let mode = metadata.permissions().mode() & 0o777;
-    let writers = mode & 0o022;
-    if writers == 0 {
-        return Ok(());
-    }
-    Err(Failure::machine(format!(
-        "{}: others may write in this folder (mode {mode:03o}); if nobody did, run: chmod go-w {}",
-        path.display(),
-        path.display()
-    )))
-}
-
-#[cfg(not(unix))]
-fn refuse_folder_of_many(_: &Path, _: &fs::Metadata) -> Result<(), Failure> {
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn refuse_wide_permissions(_: &Path, _: &fs::Metadata) -> Result<(), Failure> {
-    Ok(())
-}
-
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options
 }
 
 /// A rename is durable once its folder is synced.

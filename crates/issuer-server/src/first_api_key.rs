@@ -1,15 +1,12 @@
 //! The first API key: the operator's, or one made at the first start.
 
-use std::{
-    env, fs,
-    io::{IsTerminal as _, Write as _},
-};
+use std::{env, fs, io::IsTerminal as _};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use issuer_service::{ApiKey, TokenService};
 use zeroize::Zeroizing;
 
-use crate::{data_dir::DataDir, failure::Failure};
+use crate::{data_dir::DataDir, failure::Failure, logging};
 
 const FILE: &str = "bootstrap-api-key";
 
@@ -46,18 +43,19 @@ pub(crate) fn ensure(dir: &DataDir, tokens: &TokenService) -> Result<(), Failure
         getrandom::fill(&mut *secret)
             .map_err(|error| Failure::machine(format!("no random bytes: {error}")))?;
         let key = Zeroizing::new(STANDARD.encode(*secret));
-        dir.write_secret(FILE, format!("{}\n", *key).as_bytes(), &lock)
-            .map_err(|error| Failure::machine(format!("{}: cannot be written: {error}", path.display())))?;
+        dir.write_secret(FILE, format!("{}\n", *key).as_bytes(), &lock)?;
         key
     };
     tokens
         .blocking()
         .add_api_key("bootstrap", parse(&path.display().to_string(), &key)?)?;
     tracing::info!(path = %path.display(), "{log}");
-    let mut terminal = std::io::stderr().lock();
-    if terminal.is_terminal() {
-        // A closed terminal is no reason not to serve.
-        let _ = writeln!(terminal, "The first API key, for IM-API-KEY: {}", *key);
+    if std::io::stderr().is_terminal() {
+        // Not through the log. A terminal that is closed or stopped is no reason not to serve.
+        logging::say(Zeroizing::new(format!(
+            "The first API key, for IM-API-KEY: {}\n",
+            *key
+        )));
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ mod copy;
 mod data_dir;
 mod duration;
 mod failure;
+mod file_permissions;
 mod first_api_key;
 mod log_lines;
 mod logging;
@@ -24,7 +25,7 @@ mod token_settings;
 mod waiting_line;
 
 use std::{
-    io::{IsTerminal as _, Write as _},
+    io::{IsTerminal as _, stderr},
     process::ExitCode,
 };
 
@@ -33,34 +34,48 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use crate::{
     cli::{Cli, Command},
     failure::Failure,
+    signing_keys::LostKeys,
 };
 
 fn main() -> ExitCode {
     if std::env::args_os().len() < 2 {
         // Clap would take a setting of the environment for an argument, and show an error alone.
-        let _ = write!(std::io::stderr(), "{}", Cli::command().render_help());
+        logging::say(Cli::command().render_help().to_string());
         return ExitCode::from(2);
     }
-    let matches = Cli::command().get_matches();
+    let matches = match Cli::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return answer(error),
+    };
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
-        Err(error) => error.exit(),
+        Err(error) => return answer(error),
     };
     let flags = cli.settings.only_flags(&matches);
     let result = cli.settings.with_file().and_then(|settings| match cli.command {
-        Command::Serve => serve::run(&settings).map(|()| ExitCode::SUCCESS),
+        Command::Serve { keys } => {
+            serve::run(&settings, LostKeys::of_flag(keys.new_key)).map(|()| ExitCode::SUCCESS)
+        }
         Command::Copy { from, to } => copy::run(&settings, &from, &to).map(|()| ExitCode::SUCCESS),
         command => command::run(&settings, &flags, command),
     });
     result.unwrap_or_else(|failure| report(&failure))
 }
 
-fn report(failure: &Failure) -> ExitCode {
-    let mut stderr = std::io::stderr().lock();
-    // Where standard error is closed, the exit code still tells.
-    let _ = writeln!(stderr, "{failure}");
-    if let Some(hint) = failure.hint.as_ref().filter(|_| stderr.is_terminal()) {
-        let _ = writeln!(stderr, "{hint}");
+/// What clap says: the help or the version on standard output, or what is wrong with the command line.
+fn answer(error: clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        error.exit();
     }
+    logging::patiently(move || {
+        let _ = error.print();
+    });
+    ExitCode::from(2)
+}
+
+fn report(failure: &Failure) -> ExitCode {
+    let hint = failure.hint.as_ref().filter(|_| stderr().is_terminal());
+    let hint = hint.map(|hint| format!("{hint}\n")).unwrap_or_default();
+    logging::say(format!("{failure}\n{hint}"));
     failure.exit_code()
 }

@@ -148,7 +148,7 @@ fn issue_hint(id: &str, refusal: &Refusal) -> Option<String> {
 }
 
 /// The text as an argument in a shell.
-fn shell_argument(text: &str) -> String {
+pub(crate) fn shell_argument(text: &str) -> String {
     let plain = text
         .bytes()
         .all(|b| b.is_ascii_alphanumeric() || b"-_.@+:/".contains(&b));

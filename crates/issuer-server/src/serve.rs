@@ -13,8 +13,14 @@ use tokio::net::TcpListener;
 use tracing::Level;
 
 use crate::{
-    connections, data_dir::DataDir, failure::Failure, first_api_key, logging, settings::Settings,
-    signing_keys, store_url::StoreUrl,
+    connections,
+    data_dir::DataDir,
+    failure::Failure,
+    file_permissions::FilePermissions,
+    first_api_key, logging,
+    settings::Settings,
+    signing_keys::{self, LostKeys},
+    store_url::StoreUrl,
 };
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -23,17 +29,27 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 /// store.
 const DRAIN_TIME: Duration = Duration::from_secs(7);
 
-/// How long the server takes to stop in all: the ten seconds that are promised, less some for the process to end.
-const STOP_TIME: Duration = Duration::from_millis(9_500);
+/// How long the server takes to stop in all: the ten seconds that are promised, less some for the last lines of the log
+/// ([`logging::PATIENCE`]) and for the process to end.
+const STOP_TIME: Duration = Duration::from_secs(9);
 
-/// Serves until SIGTERM or SIGINT.
-pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
-    let _log = logging::init(Level::INFO);
+/// Serves until SIGTERM, SIGINT or SIGHUP.
+pub(crate) fn run(settings: &Settings, lost: LostKeys) -> Result<(), Failure> {
+    let _log = logging::init(Level::INFO)?;
     // First, so that a server that cannot listen leaves nothing behind.
     let listener = listen(settings.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?;
-    let dir = DataDir::open(settings.data_dir.as_deref())?;
+    let dir = DataDir::open(settings.data_dir.as_deref(), settings.file_permissions())?;
+    if dir.permissions() == FilePermissions::Any {
+        tracing::warn!(
+            "file_permissions is any: whoever reaches {} may read the signing keys, or replace them",
+            dir.path().display()
+        );
+    }
     let store = StoreUrl::resolve(settings.store.as_deref(), &dir)?;
-    let tokens = settings.service(store.open()?, store.access(), signing_keys::load_or_create(&dir)?)?;
+    let opened = store.open(settings.file_permissions())?;
+    let keys = signing_keys::load_or_create(&dir, &*opened, &store, lost)?;
+    signing_keys::warn_of_foreign(&keys, &*opened, &dir);
+    let tokens = settings.service(opened, store.access(), keys)?;
     first_api_key::ensure(&dir, &tokens)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -69,11 +85,11 @@ async fn serve(
     tokens: &TokenService,
     listener: std::net::TcpListener,
 ) -> Result<Instant, Failure> {
-    let mut stop = Signals::new()?;
+    let mut signals = Signals::new()?;
     let failed = |error: io::Error| Failure::machine(format!("--listen: {error}"));
     let listener = TcpListener::from_std(listener).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let control = control(dir, store.clone(), settings, tokens)?;
+    let control = control(dir, store.clone(), settings, tokens);
     tracing::info!(%address, %store, "listening on http://{address}");
     if !address.ip().is_loopback() {
         tracing::warn!(
@@ -85,13 +101,13 @@ async fn serve(
     let app = app(settings, tokens)?;
     let connections = GracefulShutdown::new();
     let idle_timeout = settings.idle_timeout.unwrap_or(connections::IDLE_TIMEOUT);
-    tokio::select! {
-        () = connections::accept(&listener, &app, &connections, idle_timeout) => {}
-        () = control.serve() => {}
-        () = stop.wait() => {}
-    }
+    let signal = tokio::select! {
+        () = connections::accept(&listener, &app, &connections, idle_timeout) => None,
+        () = control.serve() => None,
+        signal = signals.wait() => Some(signal),
+    };
     let stopping = Instant::now();
-    tracing::info!("stopping: finishing the requests that are under way");
+    tracing::info!(signal, "stopping: finishing the requests that are under way");
     drop(listener);
     let drained = async { tokio::join!(connections.shutdown(), control.finish()) };
     if tokio::time::timeout(DRAIN_TIME, drained).await.is_err() {
@@ -136,24 +152,30 @@ fn listen(listen: &str) -> Result<std::net::TcpListener, Failure> {
 }
 
 #[cfg(unix)]
-fn control(
-    dir: &DataDir,
-    store: StoreUrl,
-    settings: &Settings,
-    tokens: &TokenService,
-) -> Result<Control, Failure> {
-    use crate::control_socket::{ControlSocket, Held};
+fn control(dir: &DataDir, store: StoreUrl, settings: &Settings, tokens: &TokenService) -> Control {
+    use crate::{
+        control_socket::{ControlSocket, Held},
+        store_url::Access,
+    };
+
+    let consequence = match store.access() {
+        Access::Shared => "commands open the store themselves, with their own settings",
+        Access::Exclusive => "commands do not work while this server runs",
+    };
 
     let held = Held {
         tokens: tokens.clone(),
+        file: store.file_id(),
         store,
         settings: settings.token_settings().with_defaults(),
     };
-    let socket = ControlSocket::bind(dir, held)?;
-    if socket.is_none() {
-        tracing::info!("another server of this data folder answers the commands");
+    match ControlSocket::bind(dir, held) {
+        Ok(Some(socket)) => return Control(Some(socket)),
+        Ok(None) => tracing::info!("another server of this data folder answers the commands"),
+        // Requests are served without it.
+        Err(failure) => tracing::warn!("no socket for commands: {failure}. Until then, {consequence}"),
     }
-    Ok(Control(socket))
+    Control(None)
 }
 
 /// The socket for commands, where there is one.
@@ -189,16 +211,22 @@ impl Control {
 }
 
 #[cfg(not(unix))]
-fn control(_: &DataDir, _: StoreUrl, _: &Settings, _: &TokenService) -> Result<Control, Failure> {
-    Ok(Control)
+fn control(_: &DataDir, _: StoreUrl, _: &Settings, _: &TokenService) -> Control {
+    Control
 }
 
-/// SIGTERM and SIGINT, or Ctrl-C where there are no signals.
+/// The signals that stop the server, or Ctrl-C where there are no signals.
+///
+/// SIGQUIT keeps its default, which ends the process at once and leaves a core file where those are allowed: what was
+/// acknowledged is kept, as after SIGKILL. SIGPIPE is ignored, as in every Rust program.
 struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
+    /// The terminal was closed. `None` where that is ignored (`nohup`).
+    #[cfg(unix)]
+    hangup: Option<tokio::signal::unix::Signal>,
 }
 
 impl Signals {
@@ -208,9 +236,12 @@ impl Signals {
         use tokio::signal::unix::{SignalKind, signal};
 
         let failed = |error: io::Error| Failure::machine(format!("signals cannot be caught: {error}"));
+        // A handler would take the place of the setting to ignore it.
+        let hangup = (!ignores_hangup()).then(|| signal(SignalKind::hangup()));
         Ok(Self {
             terminate: signal(SignalKind::terminate()).map_err(failed)?,
             interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            hangup: hangup.transpose().map_err(failed)?,
         })
     }
 
@@ -219,16 +250,42 @@ impl Signals {
         Ok(Self {})
     }
 
+    /// Waits for a signal; returns its name.
     #[cfg(unix)]
-    async fn wait(&mut self) {
+    async fn wait(&mut self) -> &'static str {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = hangup => "SIGHUP",
         }
     }
 
     #[cfg(not(unix))]
-    async fn wait(&mut self) {
+    async fn wait(&mut self) -> &'static str {
         let _ = tokio::signal::ctrl_c().await;
+        "Ctrl-C"
     }
+}
+
+/// Whether this process was started with SIGHUP ignored, as `nohup` does.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    use std::io::{IsTerminal as _, stderr, stdin, stdout};
+
+    /// Of signal 1, in the mask of `SigIgn` (`proc_pid_status(5)`).
+    const SIGHUP_BIT: u64 = 1;
+
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    if let Some(mask) = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()) {
+        return mask & SIGHUP_BIT != 0;
+    }
+    // Without Linux's `/proc` only C can ask. `nohup` leaves the process no terminal.
+    !(stdin().is_terminal() || stdout().is_terminal() || stderr().is_terminal())
 }

@@ -18,6 +18,7 @@ use issuer_store::Store;
 use crate::{
     duration::{LifetimeSetting, WindowSetting, idle_timeout},
     failure::Failure,
+    file_permissions::FilePermissions,
     store_url::{self, Access},
     token_settings::{PolicySetting, TokenSettings, max_live_tokens},
 };
@@ -156,6 +157,16 @@ pub(crate) struct Settings {
     #[arg(long, global = true, value_name = "ORIGIN", env = "ISSUER_CORS_ORIGINS", hide_env_values = true,
           value_delimiter = ',', value_parser = origin)]
     pub(crate) cors_origins: Option<Vec<CorsOrigin>>,
+
+    /// Who else may reach the files of the data folder [default: owner]
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHO",
+        env = "ISSUER_FILE_PERMISSIONS",
+        hide_env_values = true
+    )]
+    pub(crate) file_permissions: Option<FilePermissions>,
 }
 
 /// `response_style`.
@@ -213,6 +224,9 @@ impl Settings {
             }),
             "client_key" => fill(&mut self.client_key, value, client_key),
             "cors_origins" => fill_list(&mut self.cors_origins, value, origin),
+            "file_permissions" => fill(&mut self.file_permissions, value, |text| {
+                FilePermissions::from_str(text, false).map_err(|_| "must be owner, group or any".to_owned())
+            }),
             _ => Err("is no setting".to_owned()),
         }
     }
@@ -271,6 +285,10 @@ impl Settings {
             ..Self::default()
         }
         .token_settings()
+    }
+
+    pub(crate) fn file_permissions(&self) -> FilePermissions {
+        self.file_permissions.unwrap_or_default()
     }
 
     pub(crate) fn response_style(&self) -> ResponseStyle {

@@ -9,8 +9,9 @@ use std::{
 use issuer_sled::SledStore;
 use issuer_sqlite::SqliteStore;
 use issuer_store::{MemoryStore, Store, StoreError};
+use serde::{Deserialize, Serialize};
 
-use crate::{data_dir::DataDir, failure::Failure};
+use crate::{data_dir::DataDir, failure::Failure, file_permissions::FilePermissions};
 
 /// A store, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,13 @@ pub(crate) enum Access {
     Shared,
     /// This process alone.
     Exclusive,
+}
+
+/// What tells a file or a folder from all others of this machine that exist at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FileId {
+    device: u64,
+    inode: u64,
 }
 
 const RULE: &str = "must be sqlite:PATH, sled:PATH or memory:, such as sqlite:/var/lib/issuer/issuer.db";
@@ -76,6 +84,27 @@ impl StoreUrl {
         }
     }
 
+    /// Which file or folder it is; `None` where there is none yet.
+    pub(crate) fn file_id(&self) -> Option<FileId> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+
+            let found = std::fs::metadata(self.path()?).ok()?;
+            Some(FileId {
+                device: found.dev(),
+                inode: found.ino(),
+            })
+        }
+        #[cfg(not(unix))]
+        None
+    }
+
+    /// Whether both are the same file or folder, through whatever links.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self == other || self.file_id().is_some_and(|id| Some(id) == other.file_id())
+    }
+
     pub(crate) const fn access(&self) -> Access {
         match self {
             Self::Sqlite(_) => Access::Shared,
@@ -84,7 +113,14 @@ impl StoreUrl {
         }
     }
 
-    pub(crate) fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+    /// Opens the store. A SQLite file that is new is made for those who may reach the data folder; SQLite gives its other
+    /// files the same mode.
+    pub(crate) fn open(&self, permissions: FilePermissions) -> Result<Arc<dyn Store>, StoreError> {
+        if let (Self::Sqlite(path), FilePermissions::Group) = (self, permissions) {
+            // Where it is there, or cannot be made, the store says what is to be said. The folder is synced once SQLite makes
+            // its log.
+            let _ = permissions.create_secret(path);
+        }
         Ok(match self {
             Self::Sqlite(path) => Arc::new(SqliteStore::open(path)?),
             Self::Sled(path) => Arc::new(SledStore::open(path)?),
@@ -93,7 +129,7 @@ impl StoreUrl {
     }
 }
 
-/// One file has one name, so that a command finds the server that holds it.
+/// The name of what need not exist yet, without links in its folder.
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     let path =
         std::path::absolute(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;

@@ -346,12 +346,23 @@ fn a_store_that_a_running_server_holds_is_refused() {
 #[test]
 #[cfg(unix)]
 fn the_server_of_another_data_folder_is_found_beside_its_store() {
-    let home = Home::new();
+    let home = Home::on(program::Store::Sqlite);
     let server = home.serve(&[]);
     let store = format!("sqlite:{}", home.data_dir().join("issuer.db").display());
     let copy = ["copy", "--from", &store, "--to", SLED, "--data-dir", "elsewhere"];
     home.run(&copy)
         .fails_saying(1, &["STORE_IN_USE: ", "stop the server"]);
+    std::os::unix::fs::symlink(home.data_dir().join("issuer.db"), home.path().join("link")).unwrap();
+    home.run(&[
+        "copy",
+        "--from",
+        "sqlite:link",
+        "--to",
+        SLED,
+        "--data-dir",
+        "elsewhere",
+    ])
+    .fails_saying(1, &["STORE_IN_USE: ", "stop the server"]);
     server.stop();
     home.run(&copy).line();
     assert!(!Path::new(&home.path().join("elsewhere")).exists());

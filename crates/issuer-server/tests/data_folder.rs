@@ -64,8 +64,10 @@ fn keys_that_others_may_read_are_refused_with_what_to_do() {
         home.run(&["issue", "bob"]).fails(
             3,
             &format!(
-                "{0}: others may read or write it (mode {wide:o}); if nobody did, run: chmod 600 {0}",
-                keys.canonicalize().unwrap().display()
+                "{0}: others may read or write it (mode {wide:o}); if nobody did, run: chmod 600 {0}; where others are meant \
+                 to, or chmod changes nothing, set --file-permissions {1}",
+                keys.canonicalize().unwrap().display(),
+                if wide % 8 == 0 { "group" } else { "any" }
             ),
         );
     }

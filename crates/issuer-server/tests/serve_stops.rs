@@ -12,6 +12,7 @@ mod program;
 
 use std::{
     net::{SocketAddr, TcpListener, TcpStream},
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -94,6 +95,47 @@ fn a_stop_closes_the_store_whatever_is_open_and_under_way() {
         assert_eq!(open.code, Some(0), "{open:?}");
         assert_eq!(left, ["issuer.db"], "round {round}: {log}");
     }
+}
+
+#[test]
+fn the_hangup_of_a_closed_terminal_stops_the_server_as_sigterm_does_and_the_log_says_so() {
+    let home = Home::new();
+    let server = home.serve(&[]);
+    let (first, second) = halves("amy");
+    let mut slow = server.connect();
+    slow.send(&first);
+    server.token("bob");
+    thread::sleep(Duration::from_millis(200));
+    server.signal("HUP");
+    wait_until_it_stops(&server);
+    slow.send(&second);
+    assert_eq!(slow.answer_to("POST").status, 200);
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("\"signal\":\"SIGHUP\""), "{log}");
+}
+
+#[test]
+fn a_server_under_nohup_outlives_its_terminal() {
+    let home = Home::new();
+    let mut serve = home.command(&["serve", "--listen", "127.0.0.1:0"]);
+    serve.env("ISSUER_API_KEY", API_KEY);
+    let mut nohup = Command::new("nohup");
+    nohup.arg(serve.get_program()).args(serve.get_args());
+    for (name, value) in serve.get_envs() {
+        match value {
+            Some(value) => nohup.env(name, value),
+            None => nohup.env_remove(name),
+        };
+    }
+    let server = Server::start(nohup.current_dir(home.path()).stdin(Stdio::null()));
+    let token = server.token("amy");
+    server.signal("HUP");
+    // A signal that is ignored leaves nothing to wait for; one that is not would have ended the server by now.
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!(server.me(&token).status, 200);
+    let (_, log) = stop(server, "TERM");
+    assert!(log.contains("\"signal\":\"SIGTERM\""), "{log}");
 }
 
 #[test]

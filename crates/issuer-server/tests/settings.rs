@@ -130,6 +130,17 @@ const SETTINGS: &[Setting] = &[
             answer.header("access-control-allow-origin") == Some("https://b.example")
         },
     },
+    Setting {
+        name: "file_permissions",
+        wins: r#""group""#,
+        loses: r#""owner""#,
+        holds: |set| {
+            use std::os::unix::fs::PermissionsExt as _;
+
+            set.run(&["issue", "amy"]).line();
+            fs::metadata(set.home.data_dir()).unwrap().permissions().mode() & 0o777 == 0o770
+        },
+    },
 ];
 
 /// A home where a setting is set in a file, in the environment, or by a flag.

@@ -116,6 +116,7 @@ const WRONG: &[(&str, &str, &str)] = &[
         r#""https://a.example""#,
         "must be a list of strings",
     ),
+    ("file_permissions", r#""all""#, "must be owner, group or any"),
 ];
 
 #[test]

@@ -8,6 +8,8 @@
     reason = "each file of tests uses a part, and a test that cannot go on has failed"
 )]
 
+#[cfg(unix)]
+mod account;
 mod client;
 mod done;
 mod home;
@@ -17,6 +19,8 @@ mod random;
 mod server;
 mod store;
 
+#[cfg(unix)]
+pub(crate) use account::Account;
 pub(crate) use client::Client;
 pub(crate) use done::Done;
 pub(crate) use home::Home;
