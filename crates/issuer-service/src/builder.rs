@@ -10,9 +10,7 @@ use issuer::{
 };
 use issuer_store::Store;
 
-use crate::{
-    Clock, Error, SystemClock, TokenService, engine::Settings, live_tokens::LiveTokens, reply::Pending,
-};
+use crate::{Clock, Error, SystemClock, TokenService, engine::Settings, live_tokens::LiveTokens};
 
 /// How a [`TokenService`] is set up: [`TokenService::builder`]. Every setting has a default that is right for most.
 #[must_use]
@@ -146,14 +144,21 @@ impl Builder {
     }
 
     /// Checks the settings, starts the threads of the service, and has the API keys read on one of them: the calling thread
-    /// waits for that, for as long as the store takes.
+    /// waits for that, for as long as the store takes. After an error the store is closed.
     ///
     /// # Errors
     /// [`BuildError`]: settings that contradict each other, a store that cannot be read, no threads to be had.
     pub fn build(self) -> Result<TokenService, BuildError> {
-        let (service, keys_read) = self.start()?;
-        keys_read.wait(Duration::ZERO).map_err(BuildError::Store)?;
-        Ok(service)
+        let checked = self.check();
+        let service = self.start()?;
+        let read_keys = || service.read_keys()?.wait(Duration::ZERO);
+        match checked.and_then(|()| read_keys().map_err(BuildError::Store)) {
+            Ok(()) => Ok(service),
+            Err(error) => {
+                service.shutdown();
+                Err(error)
+            }
+        }
     }
 
     /// The same for async hosts: no thread of their runtime waits.
@@ -161,17 +166,32 @@ impl Builder {
     /// # Errors
     /// As [`build`](Builder::build).
     pub async fn build_async(self) -> Result<TokenService, BuildError> {
-        let (service, keys_read) = self.start()?;
-        keys_read.answer().await.map_err(BuildError::Store)?;
-        Ok(service)
+        let checked = self.check();
+        let service = self.start()?;
+        let read_keys = async || service.read_keys()?.answer().await;
+        let ready = match checked {
+            Ok(()) => read_keys().await.map_err(BuildError::Store),
+            Err(error) => Err(error),
+        };
+        match ready {
+            Ok(()) => Ok(service),
+            Err(error) => {
+                service.close().await;
+                Err(error)
+            }
+        }
     }
 
-    fn start(self) -> Result<(TokenService, Pending<()>), BuildError> {
+    fn check(&self) -> Result<(), BuildError> {
         self.rules.check().map_err(BuildError::Rules)?;
         if [self.rules.issuer(), self.rules.audience()].contains(&Some("")) {
             return Err(BuildError::EmptyClaim);
         }
-        self.sign_the_longest().map_err(BuildError::Claims)?;
+        self.sign_the_longest().map_err(BuildError::Claims)
+    }
+
+    /// Whatever the settings are worth: from here on the store is closed on a thread of the service.
+    fn start(self) -> Result<TokenService, BuildError> {
         let mut expected = Expected::new();
         if let Some(issuer) = self.rules.issuer() {
             expected = expected.issuer(issuer);
@@ -191,7 +211,7 @@ impl Builder {
                 None => LiveTokens::none(),
             },
         };
-        TokenService::start(settings, self.store)
+        TokenService::start(settings, self.store).map_err(BuildError::Threads)
     }
 
     /// Signs the longest token that these settings allow, so that no request fails on its length later.

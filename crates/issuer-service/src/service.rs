@@ -11,7 +11,7 @@ use issuer::{
 use issuer_store::Store;
 
 use crate::{
-    ApiCaller, ApiKey, Blocking, BuildError, Builder, Error, Issued,
+    ApiCaller, ApiKey, Blocking, Builder, Error, Issued,
     check::Known,
     engine::{Engine, Settings},
     reader::{Find, Read},
@@ -226,10 +226,11 @@ impl TokenService {
         self.0.stop();
     }
 
-    pub(crate) fn start(
-        settings: Settings,
-        store: Box<dyn Store>,
-    ) -> Result<(Self, Pending<()>), BuildError> {
-        Engine::start(settings, store).map(|(engine, keys_read)| (Self(Arc::new(engine)), keys_read))
+    pub(crate) fn start(settings: Settings, store: Box<dyn Store>) -> std::io::Result<Self> {
+        Engine::start(settings, store).map(|engine| Self(Arc::new(engine)))
+    }
+
+    pub(crate) fn read_keys(&self) -> Result<Pending<()>, Error> {
+        self.0.read_keys()
     }
 }
