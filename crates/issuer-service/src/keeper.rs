@@ -60,7 +60,7 @@ struct State {
 impl Keeper {
     /// Reads the API keys again and again, until it is stopped.
     pub(crate) fn refresh(&self, keys: &ApiKeys, store: &dyn Store) {
-        let mut trouble = Trouble::new("the API keys cannot be read again");
+        let mut trouble = Trouble::new("the API keys cannot be read", "the API keys can be read again");
         while !self.sleep(REFRESH_EVERY) {
             // Whoever presents a key is told of a failure, too.
             trouble.note(&keys.refresh(store));
@@ -69,7 +69,7 @@ impl Keeper {
 
     /// Deletes dead rows, a batch at a time, and makes test writes for those who ask, until it is stopped.
     pub(crate) fn purge(&self, store: &dyn Store, clock: &dyn Clock, health: &Health) {
-        let mut trouble = Trouble::new("dead rows cannot be purged");
+        let mut trouble = Trouble::new("dead rows cannot be purged", "dead rows can be purged again");
         let mut failed: Option<(Instant, Error)> = None;
         let (mut begun, mut pause) = (Instant::now(), FIRST_PURGE_AFTER);
         while let Some(asking) = self.sleep_or_ask(pause.saturating_sub(begun.elapsed())) {
