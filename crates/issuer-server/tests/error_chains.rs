@@ -199,7 +199,7 @@ fn the_errors_of_both_stores_say_each_thing_once() {
     assert_said_once(&SqliteStore::open(path("garbage")).unwrap_err(), 2);
 
     drop(SledStore::open(path("damaged.sled")).unwrap());
-    fs::write(path("damaged.sled/db"), [0xA5; 70_000]).unwrap();
+    fs::write(path("damaged.sled/db"), vec![0xA5; 70_000]).unwrap();
     let error = SledStore::open(path("damaged.sled")).unwrap_err();
     assert_said_once(&error, chain(&error).len());
 
