@@ -24,7 +24,7 @@ use crate::{
     store_url::StoreUrl,
 };
 
-const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 
 /// How long requests that are under way may take once the server stops; the rest of the ten seconds is for the
 /// store.
@@ -32,7 +32,7 @@ const DRAIN_TIME: Duration = Duration::from_secs(7);
 
 /// How long the server takes to stop in all: the ten seconds that are promised, less some for the last lines of the log
 /// ([`logging::PATIENCE`]) and for the process to end.
-const STOP_TIME: Duration = Duration::from_secs(9);
+pub(crate) const STOP_TIME: Duration = Duration::from_secs(9);
 
 /// Serves until SIGTERM, SIGINT or SIGHUP.
 pub(crate) fn run(settings: &Settings, lost: LostKeys) -> Result<(), Failure> {

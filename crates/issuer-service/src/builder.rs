@@ -12,6 +12,12 @@ use issuer_store::Store;
 
 use crate::{Clock, Error, SystemClock, TokenService, engine::Settings, live_tokens::LiveTokens};
 
+/// Requests that may wait, where nothing is set.
+const QUEUE_BOUND: usize = 4_096;
+
+/// After how long a caller is told so, where nothing is set.
+const DEADLINE: Duration = Duration::from_secs(5);
+
 /// How a [`TokenService`] is set up: [`TokenService::builder`]. Every setting has a default that is right for most.
 #[must_use]
 pub struct Builder {
@@ -47,8 +53,8 @@ impl Builder {
             keys,
             rules,
             clock: Arc::new(SystemClock),
-            queue_bound: 4_096,
-            deadline: Duration::from_secs(5),
+            queue_bound: QUEUE_BOUND,
+            deadline: DEADLINE,
             cached_live_tokens: None,
         }
     }
@@ -267,6 +273,27 @@ impl std::error::Error for BuildError {
             Self::Claims(error) => Some(error),
             Self::Store(error) => error.source(),
             Self::Threads(error) => Some(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_names_the_defaults() {
+        let page = include_str!("builder.rs");
+        assert_eq!((QUEUE_BOUND, DEADLINE.as_secs()), (4_096, 5));
+        assert_eq!(Lifetime::default(), Lifetime::from_days(7).unwrap());
+        assert_eq!(MaxLiveTokens::default().get(), 1);
+        for said in [
+            "4,096 by default; at least 1.",
+            "Five seconds by default;",
+            "How long a token lives. Seven days by default.",
+            "How many live tokens a user may hold. One by default.",
+        ] {
+            assert!(page.contains(said), "{said}");
         }
     }
 }

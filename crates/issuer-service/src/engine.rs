@@ -185,6 +185,11 @@ impl Engine {
         Ok(pending)
     }
 
+    #[cfg(test)]
+    pub(crate) fn thread_count(&self) -> usize {
+        self.threads.count()
+    }
+
     pub(crate) fn settings(&self) -> &Settings {
         &self.shared.settings
     }

@@ -189,6 +189,9 @@ mod tests {
     fn the_documentation_of_the_crate_says_how_often_and_how_much() {
         let page = include_str!("lib.rs").replace("\n//!", "");
         assert_eq!((REFRESH_EVERY.as_millis(), PURGE_AFTER_SECONDS), (500, 3_600));
+        let design = include_str!("../../../docs/design.md");
+        let batches = format!("in slices of {PURGE_BATCH}, with pauses three times as long as a slice took");
+        assert!(design.contains(&batches) && PURGE_PAUSES == 3);
         let said = format!(
             "one reads the API keys again every half a second, and one deletes dead rows, {PURGE_BATCH} at a time, an hour after \
              their death"
@@ -199,13 +202,20 @@ mod tests {
     #[test]
     fn the_documentation_of_ready_says_what_a_write_tells_and_for_how_long() {
         let page = include_str!("service.rs").replace("\n    ///", "");
-        assert_eq!(TEST_WRITE_EVERY.as_secs(), 1);
+        let holds = (crate::health::HOLDS_FOR, crate::health::NO_SPACE_HOLDS_FOR);
+        assert_eq!(
+            (holds.0.as_secs(), holds.1.as_secs(), TEST_WRITE_EVERY.as_secs()),
+            (5, 30, 1)
+        );
         let said = format!(
             "its last write worked, less than {} seconds ago",
             crate::health::HOLDS_FOR.as_secs()
         );
         assert!(page.contains(&said), "{said}");
         assert!(page.contains("Within a second after a test write that failed"));
+        let operations = include_str!("../../../docs/operations.md");
+        assert!(operations.contains("has not written for 5 s\nmakes a test write"));
+        assert!(operations.contains("for 30 s after a write that found no space"));
         let said = format!(
             "in the {} seconds after a write that found no space",
             crate::health::NO_SPACE_HOLDS_FOR.as_secs()

@@ -234,3 +234,20 @@ impl TokenService {
         self.0.read_keys()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use issuer::jose::SigningKey;
+    use issuer_store::MemoryStore;
+
+    use super::*;
+
+    #[test]
+    fn the_documentation_of_the_crate_counts_the_threads() {
+        let keys = KeySet::new(SigningKey::hs256([7; 32]).unwrap());
+        let tokens = TokenService::builder(MemoryStore::new(), keys).build().unwrap();
+        assert_eq!(tokens.0.thread_count(), 6);
+        let page = include_str!("lib.rs");
+        assert!(page.contains("Six threads") && page.contains("Two read for async callers"));
+    }
+}
