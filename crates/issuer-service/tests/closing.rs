@@ -18,6 +18,7 @@ use futures_executor::block_on;
 use given::{Gate, Method, Watched, amy, over, user};
 use issuer_service::{ApiKey, ErrorKind};
 use issuer_sqlite::SqliteStore;
+use issuer_store::Effect;
 
 fn files(folder: &Path) -> usize {
     fs::read_dir(folder).unwrap().count()
@@ -94,6 +95,52 @@ fn a_shutdown_waits_for_a_read_on_a_callers_thread() {
         reads.join().unwrap().unwrap();
         assert_eq!(ends.join().unwrap(), 2, "this test's own two");
     });
+}
+
+#[test]
+fn a_store_that_panics_when_it_is_dropped_holds_up_no_shutdown() {
+    let store = Watched::new().dropped(|| panic!("planted"));
+    let tokens = over(store).build().unwrap();
+    tokens.blocking().issue(amy()).unwrap();
+    tokens.shutdown();
+    block_on(tokens.close());
+    let error = tokens.blocking().issue(amy()).unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::ShuttingDown);
+}
+
+#[test]
+fn every_call_after_the_end_is_told_that_it_has_come() {
+    let tokens = over(Watched::new()).build().unwrap();
+    let issued = tokens.blocking().issue(amy()).unwrap();
+    block_on(tokens.close());
+    let user = amy();
+    let blocking = tokens.blocking();
+    for error in [
+        block_on(tokens.issue(amy())).map(drop),
+        block_on(tokens.write_profile(amy())).map(drop),
+        block_on(tokens.authenticate(issued.token())).map(drop),
+        block_on(tokens.inspect(issued.token())).map(drop),
+        block_on(tokens.check(issued.token())).map(drop),
+        block_on(tokens.revoke(user.id(), issued.token())).map(drop),
+        block_on(tokens.revoke_all(user.id())).map(drop),
+        block_on(tokens.ready()),
+        block_on(tokens.add_api_key("late", api_key())),
+        tokens.authorize("late").map(drop),
+        blocking.issue(amy()).map(drop),
+        blocking.write_profile(amy()).map(drop),
+        blocking.authenticate(issued.token()).map(drop),
+        blocking.inspect(issued.token()).map(drop),
+        blocking.check(issued.token()).map(drop),
+        blocking.revoke(user.id(), issued.token()).map(drop),
+        blocking.revoke_all(user.id()).map(drop),
+        blocking.add_api_key("late", api_key()),
+    ] {
+        let error = error.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.effect()),
+            (&ErrorKind::ShuttingDown, Effect::None)
+        );
+    }
 }
 
 /// Whether this is a thread of the service: its name says so.

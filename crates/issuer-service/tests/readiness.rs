@@ -3,9 +3,12 @@
 
 mod given;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Instant,
 };
 
 use futures_executor::block_on;
@@ -141,6 +144,25 @@ fn a_busy_service_is_ready_without_a_test_write() {
         block_on(tokens.ready()).unwrap();
     }
     assert!(store.calls(Method::SetControl).is_empty());
+}
+
+#[test]
+fn however_often_an_idle_service_is_asked_it_makes_one_test_write_every_five_seconds() {
+    let store = Arc::new(Watched::new());
+    let tokens = over(store.clone()).build().unwrap();
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    block_on(tokens.ready()).unwrap();
+                }
+            });
+        }
+    });
+    let at_most = 1 + begun.elapsed().as_secs() / 5;
+    let test_writes = store.calls(Method::SetControl).len();
+    assert!((1..=at_most).contains(&(test_writes as u64)), "{test_writes}");
 }
 
 #[test]
