@@ -161,3 +161,22 @@ fn is_encoded(headers: &HeaderMap) -> bool {
         codings.any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::MAX_DEPTH;
+
+    #[test]
+    fn the_documentation_names_the_limits_of_a_body() {
+        let page = include_str!("../../../docs/compatibility.md");
+        let said = [
+            format!("bodies up to {} KiB (413)", MAX_BODY_BYTES >> 10),
+            format!("a body within {} s (408)", BODY_TIME.as_secs()),
+            format!("more than {MAX_DEPTH} levels is 400"),
+        ];
+        for said in said {
+            assert!(page.contains(&said), "{said}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ use serde::{
 use crate::error::ApiError;
 
 /// Levels of nesting that a body may have, its own object counted.
-const MAX_DEPTH: usize = 64;
+pub(crate) const MAX_DEPTH: usize = 64;
 
 /// The members of a request's object that its route knows.
 pub(crate) struct Object {

@@ -37,10 +37,10 @@ use crate::{
 };
 
 /// Bytes of the longest head of a request.
-const MAX_HEAD_BYTES: usize = 32 * 1_024;
+pub(crate) const MAX_HEAD_BYTES: usize = 32 * 1_024;
 
 /// How long a connection may be silent before its first byte.
-const FIRST_BYTE_TIME: Duration = Duration::from_secs(10);
+pub(crate) const FIRST_BYTE_TIME: Duration = Duration::from_secs(10);
 
 /// How long a connection stays open between an answer and the next request, where nothing is set: longer than the 60 s for
 /// which common proxies keep theirs, or they would send requests into connections that are being closed.
@@ -48,7 +48,7 @@ pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// How many connections may keep the server waiting after their first byte. Such a one costs 26 KiB in the middle of
 /// a small body, most of them hyper's buffers.
-const MAX_WAITING: usize = 1_024;
+pub(crate) const MAX_WAITING: usize = 1_024;
 
 /// Accepts connections for as long as it is polled; those that are silent end with it, the others with
 /// [`GracefulShutdown`].

@@ -18,13 +18,13 @@ use crate::access_line::ACCESS;
 
 /// How long the lines of answered requests are kept, to be written together: a line alone costs a system call, which is
 /// a tenth of what a request takes.
-const KEPT_FOR: Duration = Duration::from_millis(50);
+pub(crate) const KEPT_FOR: Duration = Duration::from_millis(50);
 
 /// Bytes at which they are written at once.
 const KEPT_BYTES: usize = 64 << 10;
 
 /// Bytes of the lines that wait while the reader does not read. Lines beyond it are dropped and counted.
-const MAX_QUEUED_BYTES: usize = 1 << 20;
+pub(crate) const MAX_QUEUED_BYTES: usize = 1 << 20;
 
 /// Bytes that a pipe takes whole or not at all (POSIX `PIPE_BUF`: 4,096 on Linux, elsewhere at least 512). Lines are
 /// written in pieces of this size, so that none is cut where the process ends while the thread waits for the reader.

@@ -8,6 +8,8 @@ mod connections;
 mod control_socket;
 mod copy;
 mod data_dir;
+#[cfg(test)]
+mod documented;
 mod duration;
 mod failure;
 mod file_permissions;

@@ -27,7 +27,7 @@ use tokio::{
 pub(crate) const HEAD_TIME: Duration = Duration::from_secs(10);
 
 /// How long a client may take no byte of an answer.
-const WRITE_TIME: Duration = Duration::from_secs(30);
+pub(crate) const WRITE_TIME: Duration = Duration::from_secs(30);
 
 /// A name of the same length as `Transfer-Encoding`, for a coding that hyper must not see.
 const HIDDEN: HeaderName = HeaderName::from_static("x-transfer-coding");

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -28,7 +29,7 @@ const DRAIN_TIME: Duration = Duration::from_secs(7);
 
 /// How long the server takes to stop in all: the ten seconds that are promised, less some for the last lines of the log
 /// ([`logging::PATIENCE`]) and for the process to end.
-const STOP_TIME: Duration = Duration::from_secs(9);
+pub(crate) const STOP_TIME: Duration = Duration::from_secs(9);
 
 /// Serves until SIGTERM, SIGINT or SIGHUP.
 pub(crate) fn run(settings: &Settings, lost: LostKeys) -> Result<(), Failure> {
@@ -52,19 +53,20 @@ pub(crate) fn run(settings: &Settings, lost: LostKeys) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::machine(format!("no runtime: {error}")))?;
-    let served = runtime.block_on(serve(settings, &dir, store, &tokens, listener));
+    let served = runtime.block_on(serve(settings, &dir, store.clone(), &tokens, listener));
     // Whatever still runs is past its time; what it has handed to the service is finished below.
     runtime.shutdown_background();
-    let stopping = served?;
-    if finish(tokens, STOP_TIME.saturating_sub(stopping.elapsed())) {
-        tracing::info!("stopped");
-    } else {
-        tracing::warn!("the store took too long: what was not answered is written wholly or not at all");
-    }
+    let stopping = served
+        .as_ref()
+        .map_or_else(|_| Instant::now(), |stopping| *stopping);
+    let is_closed = finish(tokens, STOP_TIME.saturating_sub(stopping.elapsed()));
+    say_what_is_left(&store, is_closed);
+    served?;
+    tracing::info!("stopped");
     Ok(())
 }
 
-/// Lets the service finish what it has accepted; `false` if that takes longer than this.
+/// Lets the service finish what it has accepted and close the store; `false` if that takes longer than this.
 fn finish(tokens: TokenService, patience: Duration) -> bool {
     let (done, finished) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -72,6 +74,26 @@ fn finish(tokens: TokenService, patience: Duration) -> bool {
         let _ = done.send(());
     });
     finished.recv_timeout(patience).is_ok()
+}
+
+/// Whoever copies the store after a stop must know when it is not one file.
+fn say_what_is_left(store: &StoreUrl, is_closed: bool) {
+    let log = store.log_file();
+    let log = log.as_deref().map(Path::display);
+    match (is_closed, log) {
+        (true, None) => {}
+        (true, Some(log)) => tracing::warn!(
+            "{log} is still there, for another process has {store} open: until that process ends, a copy of the store needs \
+             this file, too"
+        ),
+        (false, None) => tracing::warn!(
+            "{store} could not be closed in time: what was not answered is written wholly or not at all"
+        ),
+        (false, Some(log)) => tracing::warn!(
+            "{store} could not be closed in time: what was not answered is written wholly or not at all, and {log} holds the \
+             last commits; leave it where it is, and start the server again"
+        ),
+    }
 }
 
 /// Serves until a signal; returns when that came.

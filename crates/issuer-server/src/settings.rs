@@ -42,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) file_permissions: Option<FilePermissions>,
 }
 
+pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+
 /// Where to listen, and what said so.
 #[derive(Clone)]
 pub(crate) struct Listen {
@@ -52,7 +54,7 @@ pub(crate) struct Listen {
 impl Default for Listen {
     fn default() -> Self {
         Self {
-            address: "127.0.0.1:8080".to_owned(),
+            address: DEFAULT_LISTEN.to_owned(),
             origin: "--listen".to_owned(),
         }
     }

@@ -149,6 +149,17 @@ impl StoreUrl {
         self == other || self.file_id().is_some_and(|id| Some(id) == other.file_id())
     }
 
+    /// The write-ahead log of a store on SQLite, where there is one: it is deleted when the last process closes the store.
+    pub(crate) fn log_file(&self) -> Option<PathBuf> {
+        let Self::Sqlite(path) = self else {
+            return None;
+        };
+        // SQLite follows links, and puts the log beside the file.
+        let mut log = path.canonicalize().ok()?.into_os_string();
+        log.push("-wal");
+        Some(PathBuf::from(log)).filter(|log| log.exists())
+    }
+
     pub(crate) const fn access(&self) -> Access {
         match self {
             Self::Sqlite(_) => Access::Shared,

@@ -141,9 +141,16 @@ fn while_the_disk_is_full_writes_are_turned_away_and_once_there_is_space_they_ar
         assert_unavailable(&refused.unwrap_or_else(|| panic!("{store:?}: nothing was refused")));
         for _ in 0..3 {
             assert_unavailable(&client.issue("bob", None).unwrap());
+            assert_unavailable(&client.ask(&Ask::get("/readyz")).unwrap());
         }
+        assert_eq!(
+            client.ask(&Ask::get("/healthz")).unwrap().status,
+            200,
+            "{store:?}"
+        );
         disk.free();
         issued_again(&mut client);
+        assert_eq!(client.ask(&Ask::get("/readyz")).unwrap().status, 200, "{store:?}");
         for token in &tokens {
             assert_eq!(client.me(token).unwrap().status, 200, "{store:?}");
         }
@@ -158,6 +165,51 @@ fn while_the_disk_is_full_writes_are_turned_away_and_once_there_is_space_they_ar
         }
         drop(server);
     }
+}
+
+/// Asks until the server is ready, or is not.
+#[track_caller]
+fn wait_until_readyz_is(status: u16, client: &mut Client) {
+    let started = Instant::now();
+    loop {
+        let answer = client.ask(&Ask::get("/readyz")).unwrap();
+        if answer.status == status {
+            return;
+        }
+        assert!(started.elapsed() < RECOVERY, "{answer:?}");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn a_server_whose_store_is_locked_by_another_process_is_not_ready_until_the_lock_is_gone() {
+    let home = Home::on(Store::Sqlite);
+    let server = home.serve(&[]);
+    let mut client = server.client();
+    let other = rusqlite::Connection::open(home.data_dir().join("issuer.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // It may have made a test write of its own before.
+    wait_until_readyz_is(503, &mut client);
+    other.execute_batch("ROLLBACK").unwrap();
+    wait_until_readyz_is(200, &mut client);
+    server.stop();
+}
+
+#[test]
+fn a_server_whose_store_is_damaged_while_it_runs_is_not_ready() {
+    let home = Home::on(Store::Sqlite);
+    let server = home.serve(&[]);
+    let mut client = server.client();
+    server.token("amy");
+    let file = home.data_dir().join("issuer.db");
+    let bytes = fs::metadata(&file).unwrap().len();
+    let mut damaged = fs::OpenOptions::new().write(true).open(&file).unwrap();
+    damaged
+        .write_all(&vec![0xA5; usize::try_from(bytes).unwrap().max(64 << 10)])
+        .unwrap();
+    drop(damaged);
+    wait_until_readyz_is(503, &mut client);
+    drop(server);
 }
 
 #[test]

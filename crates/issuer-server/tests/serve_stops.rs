@@ -51,6 +51,17 @@ fn wait_until_it_stops(server: &Server) {
     }
 }
 
+/// The names of the store's files.
+fn files_of_the_store(home: &Home) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(home.data_dir())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("issuer.db"))
+        .collect();
+    names.sort();
+    names
+}
+
 #[test]
 fn sigterm_and_sigint_end_an_idle_server_at_once_with_0() {
     for signal in ["TERM", "INT"] {
@@ -85,11 +96,7 @@ fn a_stop_closes_the_store_whatever_is_open_and_under_way() {
             drop(half);
             stop(server, "TERM")
         });
-        let left: Vec<_> = std::fs::read_dir(home.data_dir())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| name.starts_with("issuer.db"))
-            .collect();
+        let left = files_of_the_store(&home);
         // A command that found no server any more may have the file open.
         let open = home.run(&["issue", "late"]);
         assert_eq!(open.code, Some(0), "{open:?}");
@@ -136,6 +143,64 @@ fn a_server_under_nohup_outlives_its_terminal() {
     assert_eq!(server.me(&token).status, 200);
     let (_, log) = stop(server, "TERM");
     assert!(log.contains("\"signal\":\"SIGTERM\""), "{log}");
+}
+
+#[test]
+fn a_stop_says_so_where_another_process_keeps_the_log_of_the_store_until_it_ends() {
+    let home = Home::on(Store::Sqlite);
+    let server = home.serve(&[]);
+    let token = server.token("amy");
+    let other = rusqlite::Connection::open(home.data_dir().join("issuer.db")).unwrap();
+    let users = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+    let count = "SELECT count(*) FROM users";
+    assert_eq!(other.query_row(count, [], users).unwrap(), 1);
+    let (_, log) = stop(server, "TERM");
+    assert!(
+        log.contains("issuer.db-wal is still there") && log.contains("another process"),
+        "{log}"
+    );
+    // What the line advises: the other process ends.
+    drop(other);
+    assert_eq!(files_of_the_store(&home), ["issuer.db"]);
+    home.run(&["verify", &token]).line();
+
+    let (_, log) = stop(home.serve(&[]), "TERM");
+    assert!(!log.contains("still there"), "{log}");
+}
+
+#[test]
+fn a_start_that_fails_after_the_store_was_opened_closes_it() {
+    let home = Home::on(Store::Sqlite);
+    home.issue("amy");
+    let serve = &["serve", "--listen", "127.0.0.1:0"];
+    let contradicting = [serve, &["--lifetime", "1h", "--refresh-window", "2h"][..]].concat();
+    assert_eq!(home.run(&contradicting).code, Some(2));
+    assert_eq!(files_of_the_store(&home), ["issuer.db"]);
+    let output = home.command(serve).env("ISSUER_API_KEY", "a b").output();
+    assert_ne!(Done::from(output.unwrap()).code, Some(0));
+    assert_eq!(files_of_the_store(&home), ["issuer.db"]);
+}
+
+#[test]
+fn a_command_leaves_one_file_of_the_store() {
+    let home = Home::on(Store::Sqlite);
+    for round in 0..5 {
+        let user = format!("user{round}");
+        let token = home.run(&["issue", &user]).token();
+        assert_eq!(files_of_the_store(&home), ["issuer.db"]);
+        home.run(&["issue", &user]).fails_saying(1, &["USER_EXISTS"]);
+        assert_eq!(files_of_the_store(&home), ["issuer.db"]);
+        home.run(&["verify", &token]).line();
+        assert_eq!(files_of_the_store(&home), ["issuer.db"]);
+        home.run(&["token", "revoke", &user]).line();
+        assert_eq!(files_of_the_store(&home), ["issuer.db"]);
+    }
+    let path = |name: &str| format!("sqlite:{}", home.data_dir().join(name).display());
+    home.run(&["copy", "--from", &path("issuer.db"), "--to", &path("copy.db")]);
+    assert_eq!(files_of_the_store(&home), ["issuer.db"]);
+    let copies = std::fs::read_dir(home.data_dir()).unwrap();
+    let names = copies.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| name.starts_with("copy")).count(), 1);
 }
 
 #[test]
@@ -209,7 +274,9 @@ fn a_store_that_is_held_by_another_process_does_not_hold_the_server() {
             .collect();
         // The others come while the first one waits: they would wait as long again.
         thread::sleep(Duration::from_millis(300));
-        stop(server, "TERM");
+        let (_, log) = stop(server, "TERM");
+        // Whether it was closed in time or not: it is no single file.
+        assert!(log.contains("issuer.db-wal"), "{log}");
         for answer in waiting {
             let answer = answer.join().unwrap();
             assert!(

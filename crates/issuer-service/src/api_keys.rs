@@ -287,4 +287,17 @@ mod tests {
         }
         assert!(rule(&format!("{key} {key}")).contains("visible ASCII"));
     }
+
+    #[test]
+    fn the_documentation_says_for_how_long_keys_are_good_that_cannot_be_read_again() {
+        assert_eq!(GOOD_FOR.as_secs(), 5);
+        let pages = [
+            include_str!("service.rs"),
+            include_str!("../../../docs/design.md"),
+            include_str!("../../../docs/security.md"),
+        ];
+        for page in pages {
+            assert!(page.contains("for five seconds"));
+        }
+    }
 }

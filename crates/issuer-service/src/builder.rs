@@ -10,9 +10,13 @@ use issuer::{
 };
 use issuer_store::Store;
 
-use crate::{
-    Clock, Error, SystemClock, TokenService, engine::Settings, live_tokens::LiveTokens, reply::Pending,
-};
+use crate::{Clock, Error, SystemClock, TokenService, engine::Settings, live_tokens::LiveTokens};
+
+/// Requests that may wait, where nothing is set.
+const QUEUE_BOUND: usize = 4_096;
+
+/// After how long a caller is told so, where nothing is set.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// How a [`TokenService`] is set up: [`TokenService::builder`]. Every setting has a default that is right for most.
 #[must_use]
@@ -49,8 +53,8 @@ impl Builder {
             keys,
             rules,
             clock: Arc::new(SystemClock),
-            queue_bound: 4_096,
-            deadline: Duration::from_secs(5),
+            queue_bound: QUEUE_BOUND,
+            deadline: DEADLINE,
             cached_live_tokens: None,
         }
     }
@@ -146,14 +150,21 @@ impl Builder {
     }
 
     /// Checks the settings, starts the threads of the service, and has the API keys read on one of them: the calling thread
-    /// waits for that, for as long as the store takes.
+    /// waits for that, for as long as the store takes. After an error the store is closed.
     ///
     /// # Errors
     /// [`BuildError`]: settings that contradict each other, a store that cannot be read, no threads to be had.
     pub fn build(self) -> Result<TokenService, BuildError> {
-        let (service, keys_read) = self.start()?;
-        keys_read.wait(Duration::ZERO).map_err(BuildError::Store)?;
-        Ok(service)
+        let checked = self.check();
+        let service = self.start()?;
+        let read_keys = || service.read_keys()?.wait(Duration::ZERO);
+        match checked.and_then(|()| read_keys().map_err(BuildError::Store)) {
+            Ok(()) => Ok(service),
+            Err(error) => {
+                service.shutdown();
+                Err(error)
+            }
+        }
     }
 
     /// The same for async hosts: no thread of their runtime waits.
@@ -161,17 +172,32 @@ impl Builder {
     /// # Errors
     /// As [`build`](Builder::build).
     pub async fn build_async(self) -> Result<TokenService, BuildError> {
-        let (service, keys_read) = self.start()?;
-        keys_read.answer().await.map_err(BuildError::Store)?;
-        Ok(service)
+        let checked = self.check();
+        let service = self.start()?;
+        let read_keys = async || service.read_keys()?.answer().await;
+        let ready = match checked {
+            Ok(()) => read_keys().await.map_err(BuildError::Store),
+            Err(error) => Err(error),
+        };
+        match ready {
+            Ok(()) => Ok(service),
+            Err(error) => {
+                service.close().await;
+                Err(error)
+            }
+        }
     }
 
-    fn start(self) -> Result<(TokenService, Pending<()>), BuildError> {
+    fn check(&self) -> Result<(), BuildError> {
         self.rules.check().map_err(BuildError::Rules)?;
         if [self.rules.issuer(), self.rules.audience()].contains(&Some("")) {
             return Err(BuildError::EmptyClaim);
         }
-        self.sign_the_longest().map_err(BuildError::Claims)?;
+        self.sign_the_longest().map_err(BuildError::Claims)
+    }
+
+    /// Whatever the settings are worth: from here on the store is closed on a thread of the service.
+    fn start(self) -> Result<TokenService, BuildError> {
         let mut expected = Expected::new();
         if let Some(issuer) = self.rules.issuer() {
             expected = expected.issuer(issuer);
@@ -191,7 +217,7 @@ impl Builder {
                 None => LiveTokens::none(),
             },
         };
-        TokenService::start(settings, self.store)
+        TokenService::start(settings, self.store).map_err(BuildError::Threads)
     }
 
     /// Signs the longest token that these settings allow, so that no request fails on its length later.
@@ -247,6 +273,27 @@ impl std::error::Error for BuildError {
             Self::Claims(error) => Some(error),
             Self::Store(error) => error.source(),
             Self::Threads(error) => Some(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_names_the_defaults() {
+        let page = include_str!("builder.rs");
+        assert_eq!((QUEUE_BOUND, DEADLINE.as_secs()), (4_096, 5));
+        assert_eq!(Lifetime::default(), Lifetime::from_days(7).unwrap());
+        assert_eq!(MaxLiveTokens::default().get(), 1);
+        for said in [
+            "4,096 by default; at least 1.",
+            "Five seconds by default;",
+            "How long a token lives. Seven days by default.",
+            "How many live tokens a user may hold. One by default.",
+        ] {
+            assert!(page.contains(said), "{said}");
         }
     }
 }

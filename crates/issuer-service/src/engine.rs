@@ -17,7 +17,7 @@ use issuer::{
 use issuer_store::{Effect, Store};
 
 use crate::{
-    ApiKey, BuildError, Clock, Error,
+    ApiKey, Clock, Error,
     api_keys::ApiKeys,
     call::{Call, Caller, Job},
     deadlines::Deadlines,
@@ -95,11 +95,8 @@ impl Drop for Answering {
 }
 
 impl Engine {
-    /// Starts the threads, and has one of them read the API keys: the service may be used once that is answered.
-    pub(crate) fn start(
-        settings: Settings,
-        store: Box<dyn Store>,
-    ) -> Result<(Self, Pending<()>), BuildError> {
+    /// Starts the threads. The service may be used once [`read_keys`](Engine::read_keys) is answered.
+    pub(crate) fn start(settings: Settings, store: Box<dyn Store>) -> io::Result<Self> {
         let (store, handle) = open_store::open(store);
         let shared = Shared {
             store: handle,
@@ -118,9 +115,8 @@ impl Engine {
             threads: Threads::default(),
         };
         // Where one cannot be started, the drop stops the others.
-        engine.spawn_all(store).map_err(BuildError::Threads)?;
-        let keys_read = engine.read_keys().map_err(BuildError::Store)?;
-        Ok((engine, keys_read))
+        engine.spawn_all(store)?;
+        Ok(engine)
     }
 
     /// Gives the store to the threads, and to nobody else.
@@ -159,8 +155,8 @@ impl Engine {
         self.threads.spawn(name, move || work(&with, &**store))
     }
 
-    /// No deadline: a store that opens slowly is no reason not to start.
-    fn read_keys(&self) -> Result<Pending<()>, Error> {
+    /// Has the API keys read for the first time. No deadline: a store that opens slowly is no reason not to start.
+    pub(crate) fn read_keys(&self) -> Result<Pending<()>, Error> {
         let (reply, pending) = reply::channel();
         let shared = self.shared.clone();
         let read = move |store: &dyn Store| shared.api_keys.refresh(store);
@@ -187,6 +183,11 @@ impl Engine {
         self.shared.deadlines.watch(reply.watched());
         self.shared.keeper.ask(reply);
         Ok(pending)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn thread_count(&self) -> usize {
+        self.threads.count()
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -11,7 +11,7 @@ use issuer::{
 use issuer_store::Store;
 
 use crate::{
-    ApiCaller, ApiKey, Blocking, BuildError, Builder, Error, Issued,
+    ApiCaller, ApiKey, Blocking, Builder, Error, Issued,
     check::Known,
     engine::{Engine, Settings},
     reader::{Find, Read},
@@ -157,8 +157,10 @@ impl TokenService {
             .await
     }
 
-    /// Whether the store answers, and can be written: its last write worked, or else a test write does, which writes what
-    /// is there already. There is one test write a second at most; whoever asks in between gets the same answer.
+    /// Whether the store answers, and can be written: its last write worked, less than 5 seconds ago, or else a test write
+    /// does, which writes what is there already. Within a second after a test write that failed, whoever asks gets the same
+    /// answer. A test write is small, and fits on a full disk where others do not: in the 30 seconds after a write that found
+    /// no space only another write tells that there is some.
     ///
     /// # Errors
     /// What [`ErrorKind`](crate::ErrorKind) says of the service and the store.
@@ -224,10 +226,28 @@ impl TokenService {
         self.0.stop();
     }
 
-    pub(crate) fn start(
-        settings: Settings,
-        store: Box<dyn Store>,
-    ) -> Result<(Self, Pending<()>), BuildError> {
-        Engine::start(settings, store).map(|(engine, keys_read)| (Self(Arc::new(engine)), keys_read))
+    pub(crate) fn start(settings: Settings, store: Box<dyn Store>) -> std::io::Result<Self> {
+        Engine::start(settings, store).map(|engine| Self(Arc::new(engine)))
+    }
+
+    pub(crate) fn read_keys(&self) -> Result<Pending<()>, Error> {
+        self.0.read_keys()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use issuer::jose::SigningKey;
+    use issuer_store::MemoryStore;
+
+    use super::*;
+
+    #[test]
+    fn the_documentation_of_the_crate_counts_the_threads() {
+        let keys = KeySet::new(SigningKey::hs256([7; 32]).unwrap());
+        let tokens = TokenService::builder(MemoryStore::new(), keys).build().unwrap();
+        assert_eq!(tokens.0.thread_count(), 6);
+        let page = include_str!("lib.rs");
+        assert!(page.contains("Six threads") && page.contains("Two read for async callers"));
     }
 }

@@ -19,6 +19,11 @@ impl Threads {
         Ok(())
     }
 
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        lock(&self.all).len()
+    }
+
     /// Waits until all of them have ended. One of them, which would wait for itself, does not, and gets `false`: an async
     /// runtime may go on with a task right where it is woken.
     pub(crate) fn join(&self) -> bool {

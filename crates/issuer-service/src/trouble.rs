@@ -1,71 +1,126 @@
-//! A failure that lasts, in the log: its beginning, a line now and then, its end.
+//! Failures in the background, in the log: the first one, a line now and then while it lasts, and the end.
 
-use std::time::{Duration, Instant};
+use std::{
+    error::Error as _,
+    time::{Duration, Instant},
+};
 
 use crate::Error;
 
-/// The pause between the first two lines about a failure that lasts; each further one is twice as long.
+/// The pause between the first two lines about failures; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 
 /// The longest pause between two lines.
 const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 
-/// What goes wrong in the background, where no caller is told.
+/// After working for so long a failure is a new one, and has its line at once. What fails now and then within this time
+/// does not fill the log.
+const CALM: Duration = Duration::from_mins(1);
+
+/// Work in the background that may fail, where no caller is told.
 #[derive(Debug)]
 pub(crate) struct Trouble {
-    what: &'static str,
+    /// What the log says where it fails, and where it works again.
+    fails: &'static str,
+    works: &'static str,
+    /// Failures in a row.
     failures: u32,
-    lines: u32,
+    /// Failures since the last line about one.
+    unsaid: u32,
     last_line: Option<Instant>,
+    next_pause: Duration,
+    /// The log says that it fails.
+    is_said: bool,
+    works_since: Option<Instant>,
+}
+
+/// What is worth a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    /// So many failures since the last line.
+    Fails(u32),
+    WorksAgain,
 }
 
 impl Trouble {
-    pub(crate) const fn new(what: &'static str) -> Self {
+    pub(crate) const fn new(fails: &'static str, works: &'static str) -> Self {
         Self {
-            what,
+            fails,
+            works,
             failures: 0,
-            lines: 0,
+            unsaid: 0,
             last_line: None,
+            next_pause: FIRST_PAUSE,
+            is_said: false,
+            works_since: None,
         }
     }
 
     /// Notes how an attempt ended, and logs what is worth a line.
     pub(crate) fn note<T>(&mut self, attempt: &Result<T, Error>) {
-        match attempt {
-            Ok(_) if self.failures > 0 => {
-                tracing::info!(failures = self.failures, "works again: {}", self.what);
-                *self = Self::new(self.what);
+        let error = attempt.as_ref().err();
+        match (self.line(error.is_some(), Instant::now()), error) {
+            (Some(Line::Fails(failures)), Some(error)) => {
+                let cause = cause(error);
+                tracing::warn!(failures, %error, cause, "{}", self.fails);
             }
-            Ok(_) => {}
-            Err(error) => {
-                self.failures = self.failures.saturating_add(1);
-                let pause = doubled(FIRST_PAUSE, self.lines.saturating_sub(1), LONGEST_PAUSE);
-                if self.last_line.is_none_or(|last| last.elapsed() >= pause) {
-                    self.lines = self.lines.saturating_add(1);
-                    self.last_line = Some(Instant::now());
-                    tracing::warn!(failures = self.failures, %error, "{}", self.what);
-                }
-            }
+            (Some(_), _) => tracing::info!("{}", self.works),
+            (None, _) => {}
         }
+    }
+
+    fn line(&mut self, is_failure: bool, now: Instant) -> Option<Line> {
+        if !is_failure {
+            self.failures = 0;
+            self.works_since.get_or_insert(now);
+            return std::mem::take(&mut self.is_said).then_some(Line::WorksAgain);
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.unsaid = self.unsaid.saturating_add(1);
+        let worked_for = self.works_since.take().map(|since| now.duration_since(since));
+        if worked_for.is_some_and(|time| time >= CALM) {
+            (self.last_line, self.next_pause) = (None, FIRST_PAUSE);
+        }
+        if let Some(last) = self.last_line {
+            if now.duration_since(last) < self.next_pause {
+                return None;
+            }
+            self.next_pause = self.next_pause.saturating_mul(2).min(LONGEST_PAUSE);
+        }
+        self.last_line = Some(now);
+        self.is_said = true;
+        Some(Line::Fails(std::mem::take(&mut self.unsaid)))
     }
 
     /// How long to wait before the next attempt: `first` after one failure, then twice as long each time.
     pub(crate) fn pause(&self, first: Duration, longest: Duration) -> Duration {
-        doubled(first, self.failures.saturating_sub(1), longest)
+        let times = 2_u32.saturating_pow(self.failures.saturating_sub(1));
+        first.saturating_mul(times).min(longest)
     }
 }
 
-fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
-    first.saturating_mul(2_u32.saturating_pow(times)).min(longest)
+/// What is below the error, where something is.
+fn cause(error: &Error) -> Option<String> {
+    let mut causes = Vec::new();
+    let mut below = error.source();
+    while let Some(cause) = below {
+        causes.push(cause.to_string());
+        below = cause.source();
+    }
+    (!causes.is_empty()).then(|| causes.join(": "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn trouble() -> Trouble {
+        Trouble::new("it cannot be done", "it can be done again")
+    }
+
     #[test]
     fn pauses_double_up_to_the_longest() {
-        let mut trouble = Trouble::new("it cannot be done");
+        let mut trouble = trouble();
         let second = Duration::from_secs(1);
         let pauses = (0..6).map(|_| {
             trouble.failures += 1;
@@ -74,5 +129,49 @@ mod tests {
         assert_eq!(pauses.collect::<Vec<_>>(), [1, 2, 4, 8, 10, 10]);
         trouble.failures = u32::MAX;
         assert_eq!(trouble.pause(second, second * 10), second * 10);
+    }
+
+    /// The lines of attempts twice a second: when, in seconds, and which.
+    fn lines(trouble: &mut Trouble, fails: impl Fn(u32) -> bool, seconds: u32) -> Vec<(u32, Line)> {
+        let start = Instant::now();
+        (0..2 * seconds)
+            .filter_map(|at| {
+                let line = trouble.line(fails(at), start + Duration::from_millis(500) * at);
+                line.map(|line| (at / 2, line))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_failure_that_lasts_has_lines_with_growing_pauses_and_one_at_its_end() {
+        let hour = lines(&mut trouble(), |at| at < 2 * 3_600, 3_700);
+        let (when, what): (Vec<_>, Vec<_>) = hour.iter().copied().unzip();
+        assert_eq!(
+            when,
+            [0, 10, 30, 70, 150, 310, 630, 1_230, 1_830, 2_430, 3_030, 3_600]
+        );
+        assert_eq!(
+            (what.first(), what.get(1), what.last()),
+            (
+                Some(&Line::Fails(1)),
+                Some(&Line::Fails(20)),
+                Some(&Line::WorksAgain)
+            )
+        );
+    }
+
+    #[test]
+    fn what_fails_every_other_time_does_not_fill_the_log() {
+        let hour = lines(&mut trouble(), |at| at % 2 == 0, 3_600);
+        assert_eq!(hour.len(), 2 * 11, "{hour:?}");
+    }
+
+    #[test]
+    fn a_failure_after_a_calm_time_has_its_line_at_once() {
+        let fails = |at| at < 200 || at == 2 * 300;
+        let all = lines(&mut trouble(), fails, 400);
+        let last = all.len() - 2;
+        assert!(matches!(all.get(last), Some((300, Line::Fails(_)))), "{all:?}");
+        assert_eq!(all.last(), Some(&(300, Line::WorksAgain)));
     }
 }

@@ -83,7 +83,8 @@ impl Writer<'_> {
             .forget(waiting.iter().flat_map(|group| group.kept.iter().copied()));
         let outcomes = guard::write(|| self.store.apply(&commits));
         drop(forgotten);
-        self.health.note(&outcomes);
+        self.health
+            .note(&outcomes, |outcomes| outcomes.contains(&Outcome::Applied));
         let outcomes = match outcomes {
             Ok(outcomes) if outcomes.len() == commits.len() => outcomes,
             Ok(_) => {

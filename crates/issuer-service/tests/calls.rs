@@ -159,6 +159,7 @@ fn a_service_that_cannot_be_built_says_why() {
         (
             window.build(),
             "the refresh window must be shorter than the lifetime",
+            // The message is that of the error below.
             false,
         ),
         (

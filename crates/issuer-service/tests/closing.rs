@@ -18,7 +18,7 @@ use futures_executor::block_on;
 use given::{Gate, Method, Watched, amy, over, user};
 use issuer_service::{ApiKey, ErrorKind};
 use issuer_sqlite::SqliteStore;
-use issuer_store::{StoreError, StoreErrorKind};
+use issuer_store::Effect;
 
 fn files(folder: &Path) -> usize {
     fs::read_dir(folder).unwrap().count()
@@ -97,6 +97,52 @@ fn a_shutdown_waits_for_a_read_on_a_callers_thread() {
     });
 }
 
+#[test]
+fn a_store_that_panics_when_it_is_dropped_holds_up_no_shutdown() {
+    let store = Watched::new().dropped(|| panic!("planted"));
+    let tokens = over(store).build().unwrap();
+    tokens.blocking().issue(amy()).unwrap();
+    tokens.shutdown();
+    block_on(tokens.close());
+    let error = tokens.blocking().issue(amy()).unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::ShuttingDown);
+}
+
+#[test]
+fn every_call_after_the_end_is_told_that_it_has_come() {
+    let tokens = over(Watched::new()).build().unwrap();
+    let issued = tokens.blocking().issue(amy()).unwrap();
+    block_on(tokens.close());
+    let user = amy();
+    let blocking = tokens.blocking();
+    for error in [
+        block_on(tokens.issue(amy())).map(drop),
+        block_on(tokens.write_profile(amy())).map(drop),
+        block_on(tokens.authenticate(issued.token())).map(drop),
+        block_on(tokens.inspect(issued.token())).map(drop),
+        block_on(tokens.check(issued.token())).map(drop),
+        block_on(tokens.revoke(user.id(), issued.token())).map(drop),
+        block_on(tokens.revoke_all(user.id())).map(drop),
+        block_on(tokens.ready()),
+        block_on(tokens.add_api_key("late", api_key())),
+        tokens.authorize("late").map(drop),
+        blocking.issue(amy()).map(drop),
+        blocking.write_profile(amy()).map(drop),
+        blocking.authenticate(issued.token()).map(drop),
+        blocking.inspect(issued.token()).map(drop),
+        blocking.check(issued.token()).map(drop),
+        blocking.revoke(user.id(), issued.token()).map(drop),
+        blocking.revoke_all(user.id()).map(drop),
+        blocking.add_api_key("late", api_key()),
+    ] {
+        let error = error.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.effect()),
+            (&ErrorKind::ShuttingDown, Effect::None)
+        );
+    }
+}
+
 /// Whether this is a thread of the service: its name says so.
 fn is_of_the_service() -> bool {
     thread::current()
@@ -145,50 +191,4 @@ fn the_store_is_called_and_dropped_on_threads_of_the_service_alone() {
     tokens.blocking().issue(amy()).unwrap();
     drop(tokens);
     assert!(dropped_well.load(Ordering::SeqCst));
-}
-
-/// A store whose writes fail while this is on.
-fn failing(on: &Arc<AtomicBool>) -> Arc<Watched> {
-    let on = on.clone();
-    Arc::new(Watched::new().before(move |called| {
-        let writes = matches!(called, Method::Apply | Method::SetControl | Method::Purge);
-        if writes && on.load(Ordering::SeqCst) {
-            return Err(StoreError::new(StoreErrorKind::Full, "no space left"));
-        }
-        Ok(())
-    }))
-}
-
-#[test]
-fn a_store_that_cannot_be_written_is_not_ready_from_the_start_until_it_can() {
-    let on = Arc::new(AtomicBool::new(true));
-    let store = failing(&on);
-    let tokens = over(store.clone()).build().unwrap();
-    for _ in 0..20 {
-        let error = block_on(tokens.ready()).unwrap_err();
-        assert_eq!(error.kind(), &ErrorKind::Store(StoreErrorKind::Full));
-    }
-    let test_writes = store.calls(Method::SetControl).len();
-    assert!(test_writes < 10, "{test_writes} test writes for 20 questions");
-    on.store(false, Ordering::SeqCst);
-    given::until(|| block_on(tokens.ready()).is_ok());
-
-    // And again after a write that failed.
-    on.store(true, Ordering::SeqCst);
-    assert!(tokens.blocking().issue(amy()).is_err());
-    assert!(block_on(tokens.ready()).is_err());
-    on.store(false, Ordering::SeqCst);
-    tokens.blocking().issue(amy()).unwrap();
-    block_on(tokens.ready()).unwrap();
-    assert!(!tokens.blocking().has_api_keys(), "a test write adds no key");
-}
-
-#[test]
-fn a_question_at_the_end_is_told_so() {
-    let tokens = over(Arc::new(Watched::new())).build().unwrap();
-    tokens.shutdown();
-    assert_eq!(
-        block_on(tokens.ready()).unwrap_err().kind(),
-        &ErrorKind::ShuttingDown
-    );
 }

@@ -6,7 +6,7 @@ mod given;
 use std::{
     num::NonZeroUsize,
     sync::{
-        Arc,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -18,7 +18,7 @@ use issuer::{
     decide::{Dead, Policy, Refusal},
     jose::Claims,
 };
-use issuer_service::{Builder, Error};
+use issuer_service::{Builder, Error, TokenService};
 use issuer_store::{Effect, StoreError, StoreErrorKind};
 
 fn caching(store: &Arc<Watched>) -> Builder {
@@ -157,6 +157,48 @@ fn a_token_in_memory_expires_like_any_other() {
     tokens.blocking().check(issued.token()).unwrap();
     clock.advance(Lifetime::default().as_seconds());
     assert_eq!(dead(tokens.blocking().check(issued.token())), Some(Dead::Expired));
+}
+
+/// Hears of commits from the store, before the writer does, and checks a token then.
+struct Subscriber {
+    tokens: TokenService,
+    token: String,
+    answers: Mutex<Vec<Option<Dead>>>,
+}
+
+#[test]
+fn who_hears_of_a_revocation_from_the_store_is_not_told_from_memory_that_the_token_lives() {
+    for unknown in [false, true] {
+        let subscriber: Arc<OnceLock<Subscriber>> = Arc::default();
+        let told = subscriber.clone();
+        let store = Arc::new(Watched::new().after(move |method| {
+            let Some(subscriber) = told.get().filter(|_| method == Method::Apply) else {
+                return Ok(());
+            };
+            // What the first check has learned is not kept either, while the write is under way.
+            for _ in 0..2 {
+                let answer = dead(subscriber.tokens.blocking().check(&subscriber.token));
+                subscriber.answers.lock().unwrap().push(answer);
+            }
+            if unknown {
+                return Err(StoreError::new(StoreErrorKind::Io, "planted").maybe_applied());
+            }
+            Ok(())
+        }));
+        let tokens = caching(&store).build().unwrap();
+        let issued = tokens.blocking().issue(amy()).unwrap();
+        tokens.blocking().check(issued.token()).unwrap();
+        let subscriber = subscriber.get_or_init(|| Subscriber {
+            tokens: tokens.clone(),
+            token: issued.token().to_owned(),
+            answers: Mutex::default(),
+        });
+        assert_eq!(tokens.blocking().revoke_all(amy().id()).is_err(), unknown);
+        assert_eq!(*subscriber.answers.lock().unwrap(), [Some(Dead::Revoked); 2]);
+        assert_eq!(dead(tokens.blocking().check(issued.token())), Some(Dead::Revoked));
+        // The store holds the service.
+        tokens.shutdown();
+    }
 }
 
 /// The store answered before the revocation, and the answer comes after it.

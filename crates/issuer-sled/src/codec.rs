@@ -9,9 +9,11 @@ pub(crate) fn put_moment(out: &mut Vec<u8>, moment: Timestamp) {
     out.extend((moment.as_unix() ^ i64::MIN).to_be_bytes());
 }
 
-/// Lengths and numbers of rows. What is held in memory is far from 4 GiB.
+/// Lengths and numbers of rows.
+#[allow(clippy::expect_used, reason = "what is held in memory is far from 4 GiB")]
 pub(crate) fn put_length(out: &mut Vec<u8>, length: usize) {
-    out.extend(u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
+    let length = u32::try_from(length).expect("a value has less than 4 GiB");
+    out.extend(length.to_be_bytes());
 }
 
 pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {

@@ -29,7 +29,7 @@ use crate::{
 const SEGMENT_BYTES: usize = 2 << 20;
 
 /// What sled can do with.
-const LEAST_CACHE_BYTES: u64 = 1 << 20;
+pub(crate) const LEAST_CACHE_BYTES: u64 = 1 << 20;
 
 /// How much of a file is rewritten at a time.
 const REWRITTEN_BYTES: usize = 1 << 20;

@@ -163,10 +163,12 @@ impl FormatFile {
     }
 
     /// Notes that the store is made: from now on, whatever is missing was lost.
+    #[allow(clippy::expect_used, reason = "`whole_file` fills four sectors")]
     pub(crate) fn finish(&self) -> Result<()> {
         let made = whole_file("");
         let mut file = self.lock_file();
-        write_at(&mut file, 0, made.get(..SECTOR_BYTES).unwrap_or_default())?;
+        let first = made.first_chunk::<SECTOR_BYTES>();
+        write_at(&mut file, 0, first.expect("a whole file has four sectors"))?;
         file.sync_all()?;
         self.unfinished.store(false, Ordering::SeqCst);
         Ok(())

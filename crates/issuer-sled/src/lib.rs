@@ -86,6 +86,8 @@ mod apply;
 mod codec;
 mod control;
 mod database;
+#[cfg(test)]
+mod documented;
 mod error;
 mod export;
 mod format;

@@ -71,10 +71,13 @@ impl SledOptions {
     }
 }
 
+/// What sled keeps in memory, where nothing is set.
+pub(crate) const CACHE_BYTES: u64 = 64 << 20;
+
 impl Default for SledOptions {
     fn default() -> Self {
         Self {
-            cache_bytes: 64 << 20,
+            cache_bytes: CACHE_BYTES,
             check: Check::EveryRow,
         }
     }

@@ -206,6 +206,7 @@ pub(crate) fn decode_control(value: &[u8]) -> Result<(Version, &str)> {
         .ok_or_else(|| Fault::row("control"))
 }
 
+#[allow(clippy::expect_used, reason = "the loop numbers the texts of all tokens")]
 fn put_tokens(out: &mut Vec<u8>, tokens: &[TokenRecord]) {
     // Most tokens of a user have the same two texts.
     let mut texts: Vec<&str> = Vec::new();
@@ -224,9 +225,10 @@ fn put_tokens(out: &mut Vec<u8>, tokens: &[TokenRecord]) {
     for text in texts {
         put_text(out, text);
     }
+    // 0 is that there is none.
     let number = |text: &Option<Arc<str>>| {
-        let found = text.as_ref().and_then(|text| numbers.get(&**text));
-        found.copied().unwrap_or(0)
+        let number = |text: &Arc<str>| *numbers.get(&**text).expect("each text has its number by now");
+        text.as_ref().map_or(0, number)
     };
     put_length(out, tokens.len());
     for token in tokens {

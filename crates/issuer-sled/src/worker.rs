@@ -35,7 +35,7 @@ pub(crate) const WAKE_EVERY: Duration = Duration::from_millis(250);
 
 /// How long after a failure the folder is opened again for the first time, and at most after a further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// How often it is looked whether the last reader has gone.
 const LOOK_EVERY: Duration = Duration::from_millis(1);

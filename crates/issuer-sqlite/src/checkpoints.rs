@@ -27,7 +27,7 @@ use crate::{
 
 /// Pages of the log at which a checkpoint begins, 1 MiB. More at once would be less work, for a page that is in the log twice
 /// is copied once; but the disk is busy with a checkpoint for so long that commits beside it wait.
-const CHECKPOINT_AT_PAGES: i32 = 512;
+pub(crate) const CHECKPOINT_AT_PAGES: i32 = 512;
 
 /// Commits after which the first checkpoint begins, however short the log is: a copy that was made of the file before this
 /// process opened it is the file that the log was written for, until the log is begun again. A process of one command is over

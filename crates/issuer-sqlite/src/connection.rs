@@ -18,14 +18,14 @@ use crate::error::{Fault, RESTORE_A_BACKUP, Result};
 const OLDEST_SAFE_SQLITE: i32 = 3_051_003;
 
 /// Half of what SQLite takes by itself: a commit writes five pages, each of which few rows have changed.
-const PAGE_BYTES: i64 = 2_048;
+pub(crate) const PAGE_BYTES: i64 = 2_048;
 
 /// What the log is cut to once all of it was copied, after some long read had let it grow: more than it has without one, since
 /// a commit that makes the file longer takes longer.
 pub(crate) const LOG_BYTES_KEPT: u32 = 4 << 20;
 
 /// KiB that a reader keeps in memory, until the next commit makes it read all of that again.
-const READER_CACHE_KIB: i64 = 8 << 10;
+pub(crate) const READER_CACHE_KIB: i64 = 8 << 10;
 
 /// KiB that the writer keeps in memory: the inner pages of the trees of some million users.
 const WRITER_CACHE_KIB: i64 = 16 << 10;

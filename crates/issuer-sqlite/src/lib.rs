@@ -67,6 +67,8 @@ mod apply;
 mod checkpoints;
 mod connection;
 mod control;
+#[cfg(test)]
+mod documented;
 mod error;
 mod export;
 mod file_id;

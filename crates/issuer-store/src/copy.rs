@@ -17,7 +17,7 @@ pub use tally::Counts;
 use tally::{Tally, digest_of_control, digest_of_row};
 
 /// Rows that are read at once, and written with one sync.
-const ROWS_A_SLICE: usize = 1_000;
+pub(crate) const ROWS_A_SLICE: usize = 1_000;
 
 /// What was copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

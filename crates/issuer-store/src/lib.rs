@@ -18,6 +18,8 @@
 //! What is not here: rules (they are in [`issuer::decide`]), clocks, signing keys, token texts.
 
 mod copy;
+#[cfg(test)]
+mod documented;
 mod error;
 mod lookup;
 mod memory;

@@ -26,6 +26,10 @@ use crate::{Cursor, Export, Lookup, Page, StoreError, TokenRef, UserPage};
 /// Ids are compared byte for byte. Every value comes back as it went in.
 ///
 /// # Many at once
+/// Every method may block. `issuer-service` calls them on threads of its own, the drop included, and never on a thread of an
+/// async runtime, so that a store may `block_on` a runtime; the reads of a host's `blocking()` calls run on the thread that
+/// makes them.
+///
 /// Every method may be called from many threads, and by many processes where the backend allows that. A
 /// read never waits for a write. A slice goes in and a slice of the same length comes out, in the same
 /// order, so that a store across a network pays one round trip a call. Nothing here may assume that it is

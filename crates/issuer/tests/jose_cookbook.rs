@@ -12,8 +12,8 @@ mod vectors;
 
 use std::process::Command;
 
-use issuer::jose::{KeySet, SigningKey, UnverifiedToken};
-use jose_forge::{forge, keys, verify};
+use issuer::jose::{Expected, KeySet, SigningKey, UnverifiedToken};
+use jose_forge::{HEADER, NOW, at, forge, keys, verify};
 use serde_json::Value;
 
 fn payload(keys: &KeySet, token: &str) -> Option<Vec<u8>> {
@@ -163,5 +163,30 @@ fn the_type_may_be_the_whole_media_type_in_any_case() {
             r#"{"sub":"user001","exp":253402300799,"jti":"AAAAAAAAAAAAAAAAAAAAAA"}"#,
         );
         assert_eq!(verify(&token).unwrap().subject(), "user001", "{typ}");
+    }
+}
+
+/// RFC 7519 sections 4.1.1 and 4.1.3: names that are empty, repeated, or of any script.
+#[test]
+fn the_issuer_and_the_audiences_are_given_as_they_stand_in_the_token() {
+    let any = Expected::new().any_issuer().any_audience();
+    for issuer in [None, Some(""), Some("me"), Some("\u{ff}\u{ffff}")] {
+        for audience in [
+            None,
+            Some(vec![]),
+            Some(vec![""]),
+            Some(vec!["chat"]),
+            Some(vec!["", "chat", "", "chat", "\u{ff}é\u{10ffff}"]),
+        ] {
+            let claims =
+                serde_json::json!({"sub": "u", "exp": 2_000_000_000, "iss": issuer, "aud": audience});
+            let mut claims = claims.as_object().unwrap().clone();
+            claims.retain(|_, value| !value.is_null());
+            let token = forge(HEADER, serde_json::to_string(&claims).unwrap());
+            let verified = keys().verify(&token, &any, at(NOW)).unwrap();
+            assert_eq!((verified.subject(), verified.issuer()), ("u", issuer));
+            let given: Vec<_> = verified.audience().collect();
+            assert_eq!(given, audience.unwrap_or_default());
+        }
     }
 }

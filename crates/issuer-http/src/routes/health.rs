@@ -1,4 +1,4 @@
-//! `GET /healthz`: the process runs. `GET /readyz`: the store answers.
+//! `GET /healthz`: the process runs. `GET /readyz`: the store answers and can be written.
 
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Serialize;

@@ -103,6 +103,14 @@ impl Watched {
         }
     }
 
+    /// Over the rows of this store.
+    pub fn sharing(good: &Arc<MemoryStore>) -> Self {
+        Self {
+            good: good.clone(),
+            ..Self::new()
+        }
+    }
+
     pub fn dropped(self, hook: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
             _dropped: Dropped(Box::new(hook)),
@@ -182,6 +190,43 @@ impl Store for Watched {
         self.call(Method::SetControl, Vec::new(), |good| {
             good.set_control(expect, next)
         })
+    }
+}
+
+/// A store in which somebody else has always written first.
+pub struct AlwaysLate(pub Arc<Watched>);
+
+impl Store for AlwaysLate {
+    fn apply(&self, commits: &[Commit]) -> Result<Vec<Outcome>, StoreError> {
+        Ok(vec![Outcome::Conflict; commits.len()])
+    }
+
+    fn load(&self, lookups: &[Lookup<'_>]) -> Result<Vec<Snapshot>, StoreError> {
+        self.0.load(lookups)
+    }
+
+    fn find(&self, tokens: &[TokenRef<'_>]) -> Result<Vec<Option<TokenState>>, StoreError> {
+        self.0.find(tokens)
+    }
+
+    fn list(&self, page: &Page<'_>) -> Result<UserPage, StoreError> {
+        self.0.list(page)
+    }
+
+    fn export(&self, after: Option<&Cursor>, limit: usize) -> Result<Export, StoreError> {
+        self.0.export(after, limit)
+    }
+
+    fn purge(&self, dead_before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.0.purge(dead_before, limit)
+    }
+
+    fn control(&self) -> Result<Option<Versioned<Control>>, StoreError> {
+        self.0.control()
+    }
+
+    fn set_control(&self, expect: Expect, next: &Versioned<Control>) -> Result<Outcome, StoreError> {
+        self.0.set_control(expect, next)
     }
 }
 

@@ -146,6 +146,10 @@ impl SigningKey {
     /// The compact serialization (RFC 7515 section 3.1) of these claims, in one allocation.
     ///
     /// The first `shared_len` bytes of the claims are likely to come again.
+    #[allow(
+        clippy::expect_used,
+        reason = "the prefix, the claims and the tag were written as base64url"
+    )]
     pub(super) fn sign(&self, claims: &ClaimsJson, shared_len: usize) -> String {
         let len = claims.as_bytes().len();
         let padded = claims.padded(base64url::VECTOR_BYTES);
@@ -160,9 +164,7 @@ impl SigningKey {
             Some(tag) => token.extend_from_slice(&base64url::fixed::encode::<32, 43, 6>(tag)),
             None => base64url::append(tag.as_ref(), &mut token),
         }
-        // All of it is ASCII; the other arm is there because this crate has no `unsafe` and no panics.
-        String::from_utf8(token)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+        String::from_utf8(token).expect("base64url and dots are ASCII")
     }
 
     /// The text of the tag of a text.

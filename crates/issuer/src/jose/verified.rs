@@ -61,11 +61,15 @@ impl Verified {
 
     /// `aud`: none, one or several.
     pub fn audience(&self) -> impl Iterator<Item = &str> {
-        let start = self.subject_len + 1 + self.issuer_len.map_or(0, |len| len + 1);
-        let strings = self.strings.as_bytes();
-        let rest = self.text(start, strings.len() - start);
-        rest.split_inclusive(char::from(END))
-            .map(|part| part.strip_suffix(char::from(END)).unwrap_or(part))
+        let mut start = self.subject_len + 1 + self.issuer_len.map_or(0, |len| len + 1);
+        std::iter::from_fn(move || {
+            // By bytes: with the ends in it the whole is no UTF-8.
+            let rest = self.strings.as_bytes().get(start..)?;
+            let len = rest.iter().position(|byte| *byte == END)?;
+            let text = self.text(start, len);
+            start += len + 1;
+            Some(text)
+        })
     }
 
     /// A part that `new` copied; the check is what reading it as a string costs without `unsafe`.

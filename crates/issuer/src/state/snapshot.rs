@@ -55,7 +55,8 @@ impl Snapshot {
     /// a token goes without a tombstone of its own, which no rule lets happen, it shows nobody.
     pub fn advance(&mut self, commit: &Commit) {
         for (at, change) in commit.changes.iter().enumerate() {
-            self.apply(change, commit, commit.changes.get(..at).unwrap_or_default());
+            let (earlier, _) = commit.changes.split_at(at);
+            self.apply(change, commit, earlier);
         }
         if let Some(user) = &mut self.user {
             user.version = commit.next;
