@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{settings::Settings, store_url};
+use crate::given::Given;
 
 /// Issues and checks access tokens for the users of an application.
 #[derive(Parser)]
@@ -12,7 +12,8 @@ use crate::{settings::Settings, store_url};
     propagate_version = true,
     after_help = "Example:\n  issuer-server issue user001 --nickname Amy\n\n\
                   Every setting has one name: max_live_tokens in the file of --config, ISSUER_MAX_LIVE_TOKENS, \
-                  --max-live-tokens. Flags win over the environment, the environment wins over the file.\n\
+                  --max-live-tokens. Flags win over the environment, the environment wins over the file; an empty variable counts \
+                  as unset.\n\
                   Results are JSON lines. Exit codes: 0 done, 1 refused, 2 wrong usage, 3 the store or the machine failed."
 )]
 pub(crate) struct Cli {
@@ -20,7 +21,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 
     #[command(flatten, next_help_heading = "Settings")]
-    pub(crate) settings: Settings,
+    pub(crate) given: Given,
 }
 
 #[derive(Subcommand)]
@@ -34,10 +35,10 @@ pub(crate) enum Command {
         #[arg(value_name = "ID")]
         id: String,
         /// What the user is called; "" clears it
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
         nickname: Option<String>,
         /// Where the user's picture is; "" clears it
-        #[arg(long, value_name = "URL")]
+        #[arg(long, value_name = "URL", allow_hyphen_values = true)]
         avatar_url: Option<String>,
         #[command(flatten)]
         keys: NewKey,
@@ -49,9 +50,10 @@ pub(crate) enum Command {
                             issuer-server verify - < token.txt"
     )]
     Verify {
-        /// The token, or - to read it from standard input, where no other user of the machine sees it
-        #[arg(value_name = "TOKEN|-")]
-        token: String,
+        /// The token, or - to read it from standard input, where no other user of the machine sees it; quotes, white space
+        /// and Bearer around it are forgiven
+        #[arg(value_name = "TOKEN|-", num_args = 1..=2, required = true)]
+        token: Vec<String>,
     },
 
     /// Revoke tokens
@@ -66,10 +68,10 @@ pub(crate) enum Command {
     )]
     Copy {
         /// The store to read: sqlite:PATH or sled:PATH
-        #[arg(long, value_name = "URL", value_parser = store_url::check)]
+        #[arg(long, value_name = "URL")]
         from: String,
         /// The store to fill: sqlite:PATH or sled:PATH; made where it does not exist
-        #[arg(long, value_name = "URL", value_parser = store_url::check)]
+        #[arg(long, value_name = "URL")]
         to: String,
     },
 
@@ -104,7 +106,7 @@ pub(crate) enum TokenCommand {
         #[arg(value_name = "ID")]
         id: String,
         /// The token, or - to read it from standard input; without it, all tokens of the user
-        #[arg(value_name = "TOKEN|-")]
-        token: Option<String>,
+        #[arg(value_name = "TOKEN|-", num_args = 0..=2)]
+        token: Vec<String>,
     },
 }

@@ -30,7 +30,7 @@ pub(crate) fn run(settings: &Settings, flags: &TokenSettings, command: Command) 
     };
     let request = request(command)?;
     let dir = DataDir::open(settings.data_dir.as_deref(), settings.file_permissions())?;
-    let store = StoreUrl::resolve(settings.store.as_deref(), &dir)?;
+    let store = StoreUrl::resolve(settings.store.as_ref(), &dir)?;
     if lost == LostKeys::Replace && is_held(&dir, &store)? {
         return Err(Failure::usage(
             "--new-key: the running server holds the store and has its keys",
@@ -63,11 +63,11 @@ fn request(command: Command) -> Result<Request, Failure> {
             avatar_url,
         },
         Command::Verify { token } => Request::Verify {
-            token: token_text(token)?,
+            token: token_text(&token)?,
         },
         Command::Token(TokenCommand::Revoke { id, token }) => Request::Revoke {
             id,
-            token: token.map(token_text).transpose()?,
+            token: (!token.is_empty()).then(|| token_text(&token)).transpose()?,
         },
         Command::Serve { .. } | Command::Copy { .. } => {
             return Err(Failure::usage("no command for a server"));
@@ -75,17 +75,27 @@ fn request(command: Command) -> Result<Request, Failure> {
     })
 }
 
-/// The token itself, or what standard input says where it is `-`.
-fn token_text(argument: String) -> Result<String, Failure> {
-    if argument != "-" {
-        return Ok(argument);
+/// The token of the arguments, or of standard input where they are `-`.
+fn token_text(arguments: &[String]) -> Result<String, Failure> {
+    if !matches!(arguments, [argument] if argument == "-") {
+        // An unquoted `Bearer TOKEN` is two.
+        return Ok(bare_token(&arguments.join(" ")));
     }
     let mut text = String::new();
     stdin()
         .take(MAX_INPUT_BYTES)
         .read_to_string(&mut text)
         .map_err(|error| Failure::usage(format!("standard input: {error}")))?;
-    Ok(text.trim().to_owned())
+    Ok(bare_token(&text))
+}
+
+/// The token without what people copy along with it: white space, quotes, `Bearer`.
+fn bare_token(text: &str) -> String {
+    let text = text.trim().trim_matches(['"', '\'']).trim();
+    match text.split_once(char::is_whitespace) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim().to_owned(),
+        _ => text.to_owned(),
+    }
 }
 
 #[cfg(unix)]

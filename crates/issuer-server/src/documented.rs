@@ -11,7 +11,8 @@ use crate::{
     log_lines::{KEPT_FOR, MAX_QUEUED_BYTES},
     logging,
     request_stream::{HEAD_TIME, WRITE_TIME},
-    serve::{DEFAULT_LISTEN, STOP_TIME},
+    serve::STOP_TIME,
+    settings::DEFAULT_LISTEN,
 };
 
 const COMPATIBILITY: &str = include_str!("../../../docs/compatibility.md");

@@ -1,12 +1,12 @@
 //! The first API key: the operator's, or one made at the first start.
 
-use std::{env, fs, io::IsTerminal as _};
+use std::{fs, io::IsTerminal as _};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use issuer_service::{ApiKey, TokenService};
 use zeroize::Zeroizing;
 
-use crate::{data_dir::DataDir, failure::Failure, logging};
+use crate::{data_dir::DataDir, failure::Failure, given::environment, logging};
 
 const FILE: &str = "bootstrap-api-key";
 
@@ -37,7 +37,7 @@ pub(crate) fn ensure(dir: &DataDir, tokens: &TokenService) -> Result<(), Failure
     };
     let key = if let Some(key) = known {
         // Made by a start that died before the store knew it, or for a store that forgets.
-        Zeroizing::new(key.trim_end().to_owned())
+        Zeroizing::new(without_line_break(&key).to_owned())
     } else {
         let mut secret = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *secret)
@@ -60,32 +60,40 @@ pub(crate) fn ensure(dir: &DataDir, tokens: &TokenService) -> Result<(), Failure
     Ok(())
 }
 
-/// The key, and the variable that it comes from.
+/// The key, and the variable that it comes from. One line break at the end, which editors and `echo` add, is taken off of
+/// either.
 fn from_environment() -> Result<Option<(&'static str, Zeroizing<String>)>, Failure> {
-    if let Some(key) = env::var_os("ISSUER_API_KEY") {
-        let key = key
-            .into_string()
-            .map_err(|_| Failure::usage("ISSUER_API_KEY: must be visible ASCII"))?;
-        return Ok(Some(("ISSUER_API_KEY", Zeroizing::new(key))));
-    }
-    let Some(path) = env::var_os("ISSUER_API_KEY_FILE") else {
+    let (variable, text) = if let Some(key) = environment("ISSUER_API_KEY") {
+        let key = key.into_string();
+        let key = key.map_err(|_| Failure::usage("ISSUER_API_KEY: the key must be visible ASCII"))?;
+        ("ISSUER_API_KEY", Zeroizing::new(key))
+    } else if let Some(path) = environment("ISSUER_API_KEY_FILE") {
+        let text = fs::read_to_string(&path).map(Zeroizing::new).map_err(|error| {
+            Failure::usage(format!(
+                "ISSUER_API_KEY_FILE: {}: cannot be read: {error}",
+                path.to_string_lossy()
+            ))
+        })?;
+        ("ISSUER_API_KEY_FILE", text)
+    } else {
         return Ok(None);
     };
-    let text = fs::read_to_string(&path).map(Zeroizing::new).map_err(|error| {
-        Failure::usage(format!(
-            "ISSUER_API_KEY_FILE: {}: cannot be read: {error}",
-            path.to_string_lossy()
-        ))
-    })?;
-    let key = Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned());
-    Ok(Some(("ISSUER_API_KEY_FILE", key)))
+    Ok(Some((
+        variable,
+        Zeroizing::new(without_line_break(&text).to_owned()),
+    )))
+}
+
+fn without_line_break(text: &str) -> &str {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text)
 }
 
 fn parse(origin: &str, text: &str) -> Result<ApiKey, Failure> {
-    let key =
-        ApiKey::parse(text).map_err(|error| Failure::usage(format!("{origin}: the key {}", error.rule())))?;
-    if text.len() < 32 {
-        tracing::warn!("the API key is short: take 32 random bytes, such as: openssl rand -base64 32");
-    }
-    Ok(key)
+    ApiKey::parse(text).map_err(|error| {
+        Failure::usage(format!(
+            "{origin}: the key {}; openssl rand -base64 32 prints a good one",
+            error.rule()
+        ))
+    })
 }

@@ -14,6 +14,7 @@ mod duration;
 mod failure;
 mod file_permissions;
 mod first_api_key;
+mod given;
 mod log_lines;
 mod logging;
 mod progress;
@@ -36,6 +37,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use crate::{
     cli::{Cli, Command},
     failure::Failure,
+    given::Purpose,
     signing_keys::LostKeys,
 };
 
@@ -53,15 +55,25 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return answer(error),
     };
-    let flags = cli.settings.only_flags(&matches);
-    let result = cli.settings.with_file().and_then(|settings| match cli.command {
+    run(cli).unwrap_or_else(|failure| report(&failure))
+}
+
+fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let given = cli.given.with_environment_and_file()?;
+    let purpose = match &cli.command {
+        Command::Serve { .. } => Purpose::Serve,
+        Command::Issue { .. } => Purpose::Issue,
+        Command::Verify { .. } | Command::Token(_) => Purpose::Check,
+        Command::Copy { .. } => Purpose::Copy,
+    };
+    let settings = given.settings(purpose)?;
+    match cli.command {
         Command::Serve { keys } => {
             serve::run(&settings, LostKeys::of_flag(keys.new_key)).map(|()| ExitCode::SUCCESS)
         }
         Command::Copy { from, to } => copy::run(&settings, &from, &to).map(|()| ExitCode::SUCCESS),
-        command => command::run(&settings, &flags, command),
-    });
-    result.unwrap_or_else(|failure| report(&failure))
+        command => command::run(&settings, &given.flags()?.token_settings(), command),
+    }
 }
 
 /// What clap says: the help or the version on standard output, or what is wrong with the command line.

@@ -8,7 +8,6 @@ use std::{
 
 use axum::Router;
 use hyper_util::server::graceful::GracefulShutdown;
-use issuer_http::ClientKey;
 use issuer_service::TokenService;
 use tokio::net::TcpListener;
 use tracing::Level;
@@ -19,12 +18,10 @@ use crate::{
     failure::Failure,
     file_permissions::FilePermissions,
     first_api_key, logging,
-    settings::Settings,
+    settings::{Listen, Settings},
     signing_keys::{self, LostKeys},
     store_url::StoreUrl,
 };
-
-pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 
 /// How long requests that are under way may take once the server stops; the rest of the ten seconds is for the
 /// store.
@@ -38,7 +35,7 @@ pub(crate) const STOP_TIME: Duration = Duration::from_secs(9);
 pub(crate) fn run(settings: &Settings, lost: LostKeys) -> Result<(), Failure> {
     let _log = logging::init(Level::INFO)?;
     // First, so that a server that cannot listen leaves nothing behind.
-    let listener = listen(settings.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?;
+    let listener = listen(&settings.listen.clone().unwrap_or_default())?;
     let dir = DataDir::open(settings.data_dir.as_deref(), settings.file_permissions())?;
     if dir.permissions() == FilePermissions::Any {
         tracing::warn!(
@@ -46,7 +43,7 @@ pub(crate) fn run(settings: &Settings, lost: LostKeys) -> Result<(), Failure> {
             dir.path().display()
         );
     }
-    let store = StoreUrl::resolve(settings.store.as_deref(), &dir)?;
+    let store = StoreUrl::resolve(settings.store.as_ref(), &dir)?;
     let opened = store.open(settings.file_permissions())?;
     let keys = signing_keys::load_or_create(&dir, &*opened, &store, lost)?;
     signing_keys::warn_of_foreign(&keys, &*opened, &dir);
@@ -120,7 +117,7 @@ async fn serve(
              front"
         );
     }
-    let app = app(settings, tokens)?;
+    let app = app(settings, tokens);
     let connections = GracefulShutdown::new();
     let idle_timeout = settings.idle_timeout.unwrap_or(connections::IDLE_TIMEOUT);
     let signal = tokio::select! {
@@ -138,38 +135,27 @@ async fn serve(
     Ok(stopping)
 }
 
-fn app(settings: &Settings, tokens: &TokenService) -> Result<Router, Failure> {
+fn app(settings: &Settings, tokens: &TokenService) -> Router {
     let mut api = issuer_http::router(tokens.clone()).response_style(settings.response_style());
     if let Some(key) = &settings.client_key {
-        let key = ClientKey::parse(key)
-            .map_err(|error| Failure::usage(format!("--client-key: {}", error.rule())))?;
-        api = api.client_key(key);
+        api = api.client_key(*key);
     }
     for origin in settings.cors_origins.iter().flatten() {
         api = api.cors_origin(origin.clone());
     }
-    Ok(api.require_host().into_service_router())
+    api.require_host().into_service_router()
 }
 
-fn listen(listen: &str) -> Result<std::net::TcpListener, Failure> {
-    let form = || {
-        Failure::usage(format!(
-            "--listen {listen}: must be ADDRESS:PORT, such as 127.0.0.1:8080"
-        ))
-    };
-    if listen.starts_with(':') {
-        return Err(form());
-    }
-    let listener = std::net::TcpListener::bind(listen).and_then(|listener| {
+fn listen(Listen { address, origin }: &Listen) -> Result<std::net::TcpListener, Failure> {
+    let listener = std::net::TcpListener::bind(address).and_then(|listener| {
         listener.set_nonblocking(true)?;
         Ok(listener)
     });
     listener.map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => Failure::machine(format!(
-            "--listen {listen}: another program has that port; choose one with --listen ADDRESS:PORT"
+            "{origin} {address}: another program has that port; choose one with --listen ADDRESS:PORT"
         )),
-        io::ErrorKind::InvalidInput => form(),
-        _ => Failure::machine(format!("--listen {listen}: {error}")),
+        _ => Failure::machine(format!("{origin} {address}: {error}")),
     })
 }
 

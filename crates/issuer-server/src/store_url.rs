@@ -11,7 +11,7 @@ use issuer_sqlite::SqliteStore;
 use issuer_store::{MemoryStore, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
-use crate::{data_dir::DataDir, failure::Failure, file_permissions::FilePermissions};
+use crate::{data_dir::DataDir, failure::Failure, file_permissions::FilePermissions, given::refuse_tilde};
 
 /// A store, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,38 +42,82 @@ pub(crate) struct FileId {
 
 const RULE: &str = "must be sqlite:PATH, sled:PATH or memory:, such as sqlite:/var/lib/issuer/issuer.db";
 
-/// The same text, if it can name a store.
-pub(crate) fn check(text: &str) -> Result<String, String> {
-    parse(text).map(|_| text.to_owned())
+/// A store as it is named, before its path is made absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoreName(StoreUrl);
+
+impl StoreName {
+    /// Reads a name. Forms that other tools use and that mean something else here are refused with the right one. The error
+    /// holds no more of the text than a path: the URL of a database server may hold a password.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let (scheme, path) = text.split_once(':').ok_or(RULE)?;
+        let scheme = scheme.to_ascii_lowercase();
+        let made = match scheme.as_str() {
+            "memory" if matches!(path, "" | "//") => return Ok(Self(StoreUrl::Memory)),
+            "sqlite" | "sqlite3" => StoreUrl::Sqlite,
+            "sled" => StoreUrl::Sled,
+            "postgres" | "postgresql" => return Err(format!("{RULE}: PostgreSQL is not in this version")),
+            _ => return Err(RULE.to_owned()),
+        };
+        let scheme = scheme.trim_end_matches('3');
+        check_path(scheme, path)?;
+        Ok(Self(made(path.into())))
+    }
 }
 
-fn parse(text: &str) -> Result<StoreUrl, String> {
-    match text.split_once(':') {
-        Some(("memory", "")) => Ok(StoreUrl::Memory),
-        Some(("sqlite", path)) if !path.is_empty() => Ok(StoreUrl::Sqlite(path.into())),
-        Some(("sled", path)) if !path.is_empty() => Ok(StoreUrl::Sled(path.into())),
-        _ => Err(RULE.to_owned()),
+/// Refuses what other tools write behind the scheme and a path is not.
+fn check_path(scheme: &str, path: &str) -> Result<(), String> {
+    if path.is_empty() {
+        return Err(RULE.to_owned());
     }
+    if path.trim_start_matches('/') == ":memory:" || path.starts_with("file:") && path.contains(":memory:") {
+        return Err("must be memory: for a store that is gone when the program ends".to_owned());
+    }
+    if let Some((path, _)) = path.split_once('?') {
+        let path = path.trim_start_matches("//");
+        return Err(format!("takes no settings after a ?; write {scheme}:{path}"));
+    }
+    if let Some(path) = path.strip_prefix("file:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        return Err(format!("takes a path and no URI; write {scheme}:{path}"));
+    }
+    if let Some(rest) = path.strip_prefix("//") {
+        return Err(match rest.strip_prefix('/') {
+            // SQLAlchemy.
+            Some(rest) if rest.starts_with('/') => {
+                format!("takes a path without slashes before it; write {scheme}:{rest}")
+            }
+            Some(relative) => format!(
+                "takes a path without slashes before it, and tools differ in what three mean; write {scheme}:{rest} for a path \
+                 from the root, {scheme}:{relative} for one from the working folder"
+            ),
+            None => format!("takes a path without slashes before it; write {scheme}:{rest}"),
+        });
+    }
+    refuse_tilde(Path::new(path))
 }
 
 impl StoreUrl {
     /// The store that is set, or SQLite in the data folder.
-    pub(crate) fn resolve(set: Option<&str>, dir: &DataDir) -> Result<Self, Failure> {
+    pub(crate) fn resolve(set: Option<&StoreName>, dir: &DataDir) -> Result<Self, Failure> {
         match set {
-            Some(text) => Self::named("--store", text),
+            Some(name) => Self::of(name),
             None => Ok(Self::Sqlite(dir.join("issuer.db"))),
         }
     }
 
     /// The store that a flag names.
     pub(crate) fn named(flag: &str, text: &str) -> Result<Self, Failure> {
-        Ok(
-            match parse(text).map_err(|rule| Failure::usage(format!("{flag} {rule}")))? {
-                Self::Sqlite(path) => Self::Sqlite(absolute(&path)?),
-                Self::Sled(path) => Self::Sled(absolute(&path)?),
-                Self::Memory => Self::Memory,
-            },
-        )
+        let name = StoreName::parse(text).map_err(|rule| Failure::usage(format!("{flag}: {rule}")))?;
+        Self::of(&name)
+    }
+
+    fn of(StoreName(url): &StoreName) -> Result<Self, Failure> {
+        Ok(match url {
+            Self::Sqlite(path) => Self::Sqlite(absolute(path)?),
+            Self::Sled(path) => Self::Sled(absolute(path)?),
+            Self::Memory => Self::Memory,
+        })
     }
 
     /// The file or folder; `None` of what is in no file.

@@ -285,3 +285,57 @@ fn a_standard_output_that_nobody_reads_is_a_failure_of_the_machine() {
     let done = Done::of(command.stdout(full));
     done.fails_saying(3, &["standard output"]);
 }
+
+#[test]
+fn values_of_options_may_begin_with_a_hyphen() {
+    let home = Home::new();
+    let issued = home.run(&["issue", "bob", "--nickname", "-Bob-"]).json();
+    assert_eq!(issued["nickname"], "-Bob-");
+    let issued = home
+        .run(&[
+            "issue",
+            "dash",
+            "--nickname",
+            "--",
+            "--avatar-url",
+            "https://a.example/",
+        ])
+        .json();
+    assert_eq!(
+        (&issued["nickname"], &issued["avatarUrl"]),
+        (&json!("--"), &json!("https://a.example/"))
+    );
+    home.run(&["issue", "bad", "--avatar-url", "-x"])
+        .fails_saying(1, &["INVALID_REQUEST: Invalid field: avatarUrl: "]);
+}
+
+#[test]
+fn what_is_copied_along_with_a_token_is_forgiven() {
+    let home = Home::new();
+    let token = home.issue("amy");
+    for text in [
+        format!("Bearer {token}"),
+        format!("bearer   {token}"),
+        format!("\"{token}\""),
+        format!("'{token}'"),
+        format!("\"Bearer {token}\""),
+        format!("  {token}\n"),
+        format!("{token}\r\n"),
+    ] {
+        assert_eq!(home.run(&["verify", &text]).json()["valid"], true, "{text:?}");
+        assert_eq!(
+            home.run_with_input(&["verify", "-"], text.as_bytes()).json()["valid"],
+            true,
+            "{text:?}"
+        );
+    }
+    // Without quotes around both words.
+    assert_eq!(home.run(&["verify", "Bearer", &token]).json()["valid"], true);
+    assert_invalid(
+        &home.run(&["verify", "Basic", &token]),
+        "not a valid token of this server",
+    );
+    home.run(&["token", "revoke", "amy", &format!("Bearer {token}\n")])
+        .line();
+    assert_invalid(&home.run(&["verify", &token]), "revoked");
+}

@@ -43,15 +43,59 @@ fn the_key_of_the_environment_works_and_is_still_known_after_a_restart_without_i
 }
 
 #[test]
-fn the_key_of_a_file_works_with_a_new_line_at_its_end_or_none() {
+fn a_key_works_with_a_line_break_at_its_end_or_none_from_the_file_and_the_environment_alike() {
     for end in ["", "\n", "\r\n"] {
         let home = Home::new();
         let file = home.path().join("key");
-        fs::write(&file, format!("{API_KEY}{end}")).unwrap();
-        let server = Server::start(serve(&home).env("ISSUER_API_KEY_FILE", &file));
-        assert_eq!(status(&server, API_KEY), 200);
-        server.stop();
+        let text = format!("{API_KEY}{end}");
+        fs::write(&file, &text).unwrap();
+        for (variable, value) in [
+            ("ISSUER_API_KEY_FILE", file.to_str().unwrap()),
+            ("ISSUER_API_KEY", text.as_str()),
+        ] {
+            let server = Server::start(serve(&home).env(variable, value));
+            assert_eq!(status(&server, API_KEY), 200, "{variable} {end:?}");
+            server.stop();
+        }
     }
+}
+
+#[test]
+fn what_came_along_with_a_key_is_named_from_the_file_and_the_environment_alike() {
+    let home = Home::new();
+    let file = home.path().join("key");
+    for (text, rule) in [
+        (format!("\u{feff}{API_KEY}"), "byte order mark"),
+        (format!("\"{API_KEY}\""), "must not be in quotes"),
+        (format!("'{API_KEY}'\n"), "must not be in quotes"),
+        (format!(" {API_KEY}"), "white space or a line break"),
+        (format!("{API_KEY} \n"), "white space or a line break"),
+        (format!("{API_KEY}\n\n"), "white space or a line break"),
+        ("tooshort".to_owned(), "22 to 512 visible ASCII characters"),
+        ("k".repeat(40), "10 different characters"),
+    ] {
+        fs::write(&file, &text).unwrap();
+        for (variable, value) in [
+            ("ISSUER_API_KEY_FILE", file.to_str().unwrap()),
+            ("ISSUER_API_KEY", text.as_str()),
+        ] {
+            let done = Done::of(serve(&home).env(variable, value));
+            done.fails_saying(
+                2,
+                &[&format!("{variable}: the key "), rule, "openssl rand -base64 32"],
+            );
+            assert!(!done.stderr.contains(text.trim()), "{done:?}");
+        }
+    }
+}
+
+#[test]
+fn an_empty_variable_counts_as_unset() {
+    let home = Home::new();
+    let mut command = serve(&home);
+    command.env("ISSUER_API_KEY", "").env("ISSUER_API_KEY_FILE", "");
+    Server::start(&mut command).stop();
+    assert!(home.data_dir().join("bootstrap-api-key").exists());
 }
 
 #[test]
@@ -120,9 +164,9 @@ fn a_store_that_forgets_gets_the_same_key_again() {
 #[test]
 fn a_key_that_is_none_is_wrong_usage_and_is_not_shown() {
     let home = Home::new();
-    for key in ["", "open sesame", "sesame\u{e9}"] {
+    for key in ["open sesame", "sesame\u{e9}"] {
         let done = Done::of(serve(&home).env("ISSUER_API_KEY", key));
-        done.fails_saying(2, &["ISSUER_API_KEY: ", "1 to 512 visible ASCII characters"]);
+        done.fails_saying(2, &["ISSUER_API_KEY: ", "22 to 512 visible ASCII characters"]);
         assert!(!done.stderr.contains("sesame"), "{done:?}");
     }
     let file = home.path().join("key");
@@ -132,7 +176,10 @@ fn a_key_that_is_none_is_wrong_usage_and_is_not_shown() {
         &["ISSUER_API_KEY_FILE: ", file.to_str().unwrap(), "cannot be read"],
     );
     fs::write(&file, "two\nlines\n").unwrap();
-    from_file().fails_saying(2, &["ISSUER_API_KEY_FILE: ", "1 to 512 visible ASCII characters"]);
+    from_file().fails_saying(
+        2,
+        &["ISSUER_API_KEY_FILE: ", "22 to 512 visible ASCII characters"],
+    );
 }
 
 #[test]

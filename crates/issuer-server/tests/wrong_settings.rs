@@ -12,14 +12,24 @@ mod program;
 
 use std::{fs, path::PathBuf};
 
-use program::{Done, Home};
+use program::{Done, Home, Store};
 
 /// A home with this file of settings, and what a command says to it.
 fn with_file(text: impl AsRef<[u8]>) -> (Done, PathBuf) {
-    let home = Home::new();
+    // Which sets no store by itself.
+    let home = Home::on(Store::Sqlite);
     let path = home.path().join("settings.toml");
-    fs::write(&path, text).unwrap();
-    let done = home.run(&["--config", path.to_str().unwrap(), "issue", "amy"]);
+    fs::write(&path, &text).unwrap();
+    // It uses every setting, and could not listen.
+    let mut command = home.command(&["--config", path.to_str().unwrap(), "serve"]);
+    let listens = text.as_ref().starts_with(b"listen");
+    if !listens {
+        command.env("ISSUER_LISTEN", "192.0.2.1:1");
+    }
+    if text.as_ref().starts_with(b"data_dir") {
+        command.env_remove("ISSUER_DATA_DIR");
+    }
+    let done = Done::of(&mut command);
     assert!(!home.data_dir().exists(), "nothing is made: {done:?}");
     (done, path)
 }
@@ -138,11 +148,21 @@ fn a_wrong_flag_or_variable_is_refused_by_its_name() {
         let value = value.trim_matches(['[', ']', '"']).replace("\\n", "\n");
         let flag = format!("--{}", name.replace('_', "-"));
         let home = Home::new();
+        // The command that uses it. A flag is looked at by every command.
+        let command: &[&str] = if ["response_style", "client_key", "cors_origins", "listen"].contains(name) {
+            &["serve"]
+        } else {
+            &["issue", "amy"]
+        };
         let by_flag = home.run(&["issue", "amy", &format!("{flag}={value}")]);
-        by_flag.fails_saying(2, &[&flag]);
+        by_flag.fails_saying(2, &[&format!("{flag}: ")]);
         let variable = format!("ISSUER_{}", name.to_uppercase());
-        let by_variable = Done::of(home.command(&["issue", "amy"]).env(variable, &value));
-        by_variable.fails_saying(2, &[&flag]);
+        // An empty variable counts as unset.
+        if value.is_empty() {
+            continue;
+        }
+        let by_variable = Done::of(home.command(command).env(&variable, &value));
+        by_variable.fails_saying(2, &[&format!("{variable}: ")]);
         assert!(!home.data_dir().exists(), "nothing is made: {name}");
         for done in [by_flag, by_variable] {
             assert!(!done.stderr.contains("sesame"), "{done:?}");
@@ -168,4 +188,165 @@ fn a_client_key_is_shown_nowhere() {
             assert!(!format!("{done:?}").contains("sesame"), "{done:?}");
         }
     }
+}
+
+#[test]
+fn a_wrong_setting_stops_no_command_that_does_not_use_it() {
+    let home = Home::new();
+    let with = |name: &str, value: &str, command: &[&str]| Done::of(home.command(command).env(name, value));
+    for (name, value) in [
+        ("ISSUER_LISTEN", "nonsense"),
+        ("ISSUER_CLIENT_KEY", "open sesame"),
+        ("ISSUER_CORS_ORIGINS", "*"),
+        ("ISSUER_RESPONSE_STYLE", "fancy"),
+        ("ISSUER_LIFETIME", "7"),
+        ("ISSUER_MAX_LIVE_TOKENS", "0"),
+        ("ISSUER_POLICY", "none"),
+        ("ISSUER_REFRESH_WINDOW", "1"),
+    ] {
+        let token = home.issue("amy");
+        with(name, value, &["verify", &token]).line();
+        with(name, value, &["token", "revoke", "amy"]).line();
+        with(name, value, &["serve"]).fails_saying(2, &[&format!("{name}: ")]);
+    }
+    for (name, value) in [("ISSUER_LISTEN", "nonsense"), ("ISSUER_RESPONSE_STYLE", "fancy")] {
+        with(name, value, &["issue", &format!("user of {name}")]).line();
+    }
+}
+
+#[test]
+fn an_empty_variable_counts_as_unset_whatever_the_setting() {
+    let home = Home::new();
+    let mut command = home.command(&["issue", "amy"]);
+    for name in [
+        "STORE",
+        "CONFIG",
+        "LIFETIME",
+        "MAX_LIVE_TOKENS",
+        "POLICY",
+        "REFRESH_WINDOW",
+        "ISSUER",
+        "AUDIENCE",
+        "LISTEN",
+        "IDLE_TIMEOUT",
+        "RESPONSE_STYLE",
+        "CLIENT_KEY",
+        "CORS_ORIGINS",
+        "FILE_PERMISSIONS",
+    ] {
+        command.env(format!("ISSUER_{name}"), "");
+    }
+    Done::of(&mut command).line();
+    // And so the platform's folder is the one.
+    let mut command = home.command(&["issue", "amy"]);
+    command.env("ISSUER_DATA_DIR", "");
+    Done::of(&mut command).line();
+    assert!(home.path().join(".local/share/issuer/keys.json").exists());
+}
+
+#[test]
+fn an_error_names_the_flag_the_variable_or_the_file_that_the_value_came_from() {
+    let home = Home::new();
+    let file = home.path().join("issuer.toml");
+    fs::write(&file, "lifetime = \"7\"\n").unwrap();
+    let rule = "must be a number with s, m, h or d, such as 7d";
+    home.run(&["issue", "amy", "--lifetime", "7"])
+        .fails(2, &format!("--lifetime: {rule}"));
+    Done::of(home.command(&["issue", "amy"]).env("ISSUER_LIFETIME", "7"))
+        .fails(2, &format!("ISSUER_LIFETIME: {rule}"));
+    Done::of(home.command(&["issue", "amy"]).env("ISSUER_CONFIG", &file))
+        .fails(2, &format!("{}: lifetime: {rule}", file.display()));
+    Done::of(home.command(&["issue", "amy"]).env("ISSUER_CONFIG", "none.toml"))
+        .fails_saying(2, &["ISSUER_CONFIG none.toml: cannot be read"]);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    Done::of(home.command(&["serve"]).env("ISSUER_LISTEN", &address)).fails_saying(
+        3,
+        &[&format!("ISSUER_LISTEN {address}: another program has that port")],
+    );
+}
+
+#[test]
+fn an_address_that_is_none_is_wrong_usage_and_told_the_form() {
+    let home = Home::new();
+    for address in [
+        "http://127.0.0.1:8080",
+        "*:80",
+        " 127.0.0.1:80",
+        "127.0.0.1:80 ",
+        ":80",
+        "127.0.0.1",
+        "127.0.0.1:",
+        "8080",
+        "127.0.0.1:65536",
+        "127.0.0.1:http",
+        "localhost:80/",
+    ] {
+        home.run(&["serve", &format!("--listen={address}")])
+            .fails_saying(2, &["--listen: must be ADDRESS:PORT, such as 127.0.0.1:8080"]);
+    }
+}
+
+#[test]
+fn forms_of_other_tools_are_never_taken_for_the_name_of_a_file() {
+    let home = Home::new();
+    for (name, told) in [
+        ("sqlite://users.db", "write sqlite:users.db"),
+        (
+            "sqlite:///users.db",
+            "write sqlite:/users.db for a path from the root, sqlite:users.db for one from the working folder",
+        ),
+        ("sqlite:////tmp/users.db", "write sqlite:/tmp/users.db"),
+        ("sqlite::memory:", "must be memory:"),
+        ("sqlite://:memory:", "must be memory:"),
+        ("sqlite:///:memory:", "must be memory:"),
+        ("sqlite:file::memory:?cache=shared", "must be memory:"),
+        ("sqlite:users.db?mode=rwc", "write sqlite:users.db"),
+        ("sqlite://users.db?mode=rwc", "write sqlite:users.db"),
+        ("sqlite:file:users.db", "write sqlite:users.db"),
+        ("sqlite:~/users.db", "no shell has expanded the ~ here; write "),
+        ("sled:~/users", "no shell has expanded the ~ here; write "),
+        ("sled://users", "write sled:users"),
+        ("sqlite:", "must be sqlite:PATH, sled:PATH or memory:"),
+        ("users.db", "must be sqlite:PATH, sled:PATH or memory:"),
+        ("/var/lib/users.db", "must be sqlite:PATH, sled:PATH or memory:"),
+        (
+            "mysql://a:sesame@b/c",
+            "must be sqlite:PATH, sled:PATH or memory:",
+        ),
+        ("postgres://a:sesame@b/c", "PostgreSQL is not in this version"),
+    ] {
+        let done = home.run(&["issue", "amy", "--store", name]);
+        done.fails_saying(2, &["--store: ", told]);
+        assert!(!done.stderr.contains("sesame"), "{done:?}");
+        let copied = home.run(&["copy", "--from", name, "--to", "memory:"]);
+        copied.fails_saying(2, &["--from: ", told]);
+        assert!(!copied.stderr.contains("sesame"), "{copied:?}");
+    }
+    let left: Vec<_> = fs::read_dir(home.path()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+    // What the messages say works.
+    home.run(&["issue", "amy", "--store", "sqlite:users.db"]).line();
+    assert!(home.path().join("users.db").exists());
+    home.run(&["issue", "amy", "--store", "SQLite:other.db"]).line();
+    home.run(&["issue", "amy", "--store", "memory:"]).line();
+}
+
+#[test]
+fn a_tilde_that_no_shell_expanded_is_told_the_whole_path() {
+    let home = Home::new();
+    let whole = home.path().join("data here");
+    let right = format!("write {} (", whole.display());
+    let by_flag = home.run(&["issue", "amy", "--data-dir=~/data here"]);
+    by_flag.fails_saying(2, &["--data-dir: ", &right]);
+    let by_variable = Done::of(
+        home.command(&["issue", "amy"])
+            .env("ISSUER_DATA_DIR", "~/data here"),
+    );
+    by_variable.fails_saying(2, &["ISSUER_DATA_DIR: ", &right]);
+    let by_config = home.run(&["issue", "amy", "--config=~/issuer.toml"]);
+    by_config.fails_saying(2, &["--config: ", "no shell has expanded the ~ here"]);
+    assert!(fs::read_dir(home.path()).unwrap().next().is_none());
+    home.run(&["issue", "amy", &format!("--data-dir={}", whole.display())])
+        .line();
 }

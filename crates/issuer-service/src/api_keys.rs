@@ -21,29 +21,62 @@ const MAX_ROUNDS: usize = 32;
 /// that only a newer version reads, must not work for ever.
 const GOOD_FOR: Duration = Duration::from_secs(5);
 
-/// An API key: 1 to 512 visible ASCII characters, so that a header can carry it. Only its digest is held.
+/// An API key: 22 to 512 visible ASCII characters, at least 10 of them different, so that a header can carry it and nobody can
+/// guess it. Only its digest is held.
 ///
 /// Take 32 random bytes or more: whoever knows the key may do everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ApiKey(Digest);
 
 impl ApiKey {
+    /// Characters of the shortest key: 16 random bytes in base64.
+    pub const MIN_CHARS: usize = 22;
+
     /// Characters of the longest key.
     pub const MAX_CHARS: usize = 512;
+
+    /// How many different characters a key has at least.
+    pub const MIN_DIFFERENT_CHARS: usize = 10;
 
     /// Takes the digest of a key's text.
     ///
     /// # Errors
-    /// [`FieldError`] for `IM-API-KEY`: not 1 to 512 visible ASCII characters.
+    /// [`FieldError`] for `IM-API-KEY`, naming the rule that the text breaks.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
-        if text.is_empty() || text.len() > Self::MAX_CHARS || !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(FieldError::new(
-                "IM-API-KEY",
-                "must be 1 to 512 visible ASCII characters",
-            ));
+        match broken_rule(text) {
+            Some(rule) => Err(FieldError::new("IM-API-KEY", rule)),
+            None => Ok(Self(Digest::of(text.as_bytes()))),
         }
-        Ok(Self(Digest::of(text.as_bytes())))
     }
+}
+
+/// What is wrong with the text of a key; first what came along when it was copied.
+fn broken_rule(text: &str) -> Option<&'static str> {
+    let is_quoted = |quote| text.starts_with(quote) || text.ends_with(quote);
+    if text.is_empty() {
+        Some("must not be empty")
+    } else if text.starts_with('\u{feff}') {
+        Some("must not begin with a byte order mark")
+    } else if text.trim() != text {
+        Some("must not begin or end with white space or a line break")
+    } else if is_quoted('"') || is_quoted('\'') {
+        Some("must not be in quotes")
+    } else if !text.bytes().all(|b| b.is_ascii_graphic()) || text.len() > ApiKey::MAX_CHARS {
+        Some("must be 22 to 512 visible ASCII characters")
+    } else if text.len() < ApiKey::MIN_CHARS {
+        Some("must be 22 to 512 visible ASCII characters, such as 32 random bytes in base64")
+    } else if different_chars(text) < ApiKey::MIN_DIFFERENT_CHARS {
+        Some("must have 10 different characters or more, such as 32 random bytes in base64")
+    } else {
+        None
+    }
+}
+
+fn different_chars(text: &str) -> usize {
+    let mut chars: Vec<char> = text.chars().collect();
+    chars.sort_unstable();
+    chars.dedup();
+    chars.len()
 }
 
 /// A caller whose API key is good.
@@ -200,6 +233,60 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn rule(text: &str) -> &'static str {
+        ApiKey::parse(text).unwrap_err().rule()
+    }
+
+    #[test]
+    fn the_rules_name_the_numbers_of_the_constants() {
+        let length = format!("must be {} to {} visible", ApiKey::MIN_CHARS, ApiKey::MAX_CHARS);
+        assert!(rule("short").starts_with(&length));
+        assert!(rule(&"0123456789ab".repeat(100)).starts_with(&length));
+        let different = format!("must have {} different", ApiKey::MIN_DIFFERENT_CHARS);
+        assert!(rule(&"abcdefghi".repeat(9)).starts_with(&different));
+    }
+
+    #[test]
+    fn a_key_that_could_be_guessed_is_refused_and_one_of_16_random_bytes_is_taken() {
+        for good in [
+            "Dd8fQ1k2Zp0aR7sT5uVwXy",
+            "correct-horse-battery-staple",
+            "9f86d081884c7d659a2feaa0c55ad015",
+        ] {
+            assert!(ApiKey::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "a",
+            "password",
+            "Dd8fQ1k2Zp0aR7sT5uVwX",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "",
+        ] {
+            assert!(ApiKey::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_came_along_with_a_copied_key_is_named() {
+        let key = "c2VydmVyIHRlc3QgYXBpIGtleSwgMzIgYnl0ZXMgISE=";
+        assert!(ApiKey::parse(key).is_ok());
+        assert!(rule(&format!("\u{feff}{key}")).contains("byte order mark"));
+        for space in ["\n", "\r\n", " ", "\t", "\u{a0}"] {
+            assert!(
+                rule(&format!("{key}{space}")).contains("white space"),
+                "{space:?}"
+            );
+            assert!(
+                rule(&format!("{space}{key}")).contains("white space"),
+                "{space:?}"
+            );
+        }
+        for quote in ['"', '\''] {
+            assert!(rule(&format!("{quote}{key}{quote}")).contains("quotes"));
+        }
+        assert!(rule(&format!("{key} {key}")).contains("visible ASCII"));
+    }
 
     #[test]
     fn the_documentation_says_for_how_long_keys_are_good_that_cannot_be_read_again() {

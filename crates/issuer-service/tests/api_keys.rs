@@ -108,7 +108,7 @@ fn two_services_that_add_keys_at_once_lose_none() {
             scope.spawn(move || {
                 let tokens = over(store).build().unwrap();
                 for n in 0..20 {
-                    let key = ApiKey::parse(&format!("key-{service}-{n}")).unwrap();
+                    let key = ApiKey::parse(&format!("key-of-service-{service:02}-{n:04}")).unwrap();
                     tokens.blocking().add_api_key("one of many", key).unwrap();
                 }
             });
