@@ -85,10 +85,10 @@ fn an_arrival_that_wakes_nobody_is_found() {
 #[test]
 fn a_close_that_wakes_nobody_is_found() {
     is_found("silent close", "deadlock", || {
-        schedules::queue(Plant::CloseIsSilent)
+        schedules::queue(Plant::CloseIsSilent);
     });
     is_found("silent close, writer", "deadlock", || {
-        schedules::writer(Plant::CloseIsSilent)
+        schedules::writer(Plant::CloseIsSilent);
     });
 }
 

@@ -4,6 +4,7 @@
 mod given;
 
 use std::{
+    error::Error as _,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -170,7 +171,7 @@ fn keys_that_cannot_be_read_again_are_good_for_a_while_and_then_nobodys() {
         let fails = fails.clone();
         move |method| {
             if method == Method::Control && fails.load(Ordering::SeqCst) {
-                return Err(StoreError::new(StoreErrorKind::Newer, "planted"));
+                return Err(StoreError::new(StoreErrorKind::Newer, "planted").caused_by("its cause"));
             }
             Ok(())
         }
@@ -185,6 +186,9 @@ fn keys_that_cannot_be_read_again_are_good_for_a_while_and_then_nobodys() {
         tokens.authorize(KEY).unwrap_err().kind(),
         &ErrorKind::Store(StoreErrorKind::Newer)
     );
+    let error = tokens.authorize(KEY).unwrap_err();
+    assert_eq!(error.to_string(), "planted");
+    assert_eq!(error.source().unwrap().to_string(), "its cause");
     fails.store(false, Ordering::SeqCst);
     until(|| tokens.authorize(KEY).is_ok());
     assert!(known(&tokens, KEY));
