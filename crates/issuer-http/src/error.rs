@@ -1,6 +1,6 @@
 //! Errors as a client sees them.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, error::Error as _};
 
 use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
@@ -179,7 +179,8 @@ impl From<Error> for ApiError {
                 Self::internal()
             }
             ErrorKind::Store(kind) => {
-                tracing::error!(?kind, %error, "the store failed");
+                let cause = error.source().map(tracing::field::display);
+                tracing::error!(?kind, %error, cause, "the store failed");
                 Self::unavailable()
             }
             _ => {

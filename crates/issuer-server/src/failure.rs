@@ -80,17 +80,16 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error.refusal() {
             Some(refusal) => Self::refused(format!("{}: {refusal}", refusal.code())),
-            None if error.is_retryable() => {
-                Self::machine(format!("UNAVAILABLE: {error}")).with_hint("Try again in a moment.")
-            }
-            None => Self::machine(error.to_string()),
+            None if error.is_retryable() => Self::machine(format!("UNAVAILABLE: {}", with_causes(&error)))
+                .with_hint("Try again in a moment."),
+            None => Self::machine(with_causes(&error)),
         }
     }
 }
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::machine(error.to_string())
+        Self::machine(with_causes(&error))
     }
 }
 
@@ -100,7 +99,22 @@ impl From<BuildError> for Failure {
             BuildError::Rules(_) | BuildError::EmptyClaim | BuildError::Claims(_) => {
                 Self::usage(error.to_string())
             }
-            _ => Self::machine(error.to_string()),
+            _ => Self::machine(with_causes(&error)),
         }
+    }
+}
+
+/// What went wrong and, in parentheses, what is below it, such as the words of SQLite.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut causes = Vec::new();
+    let mut below = error.source();
+    while let Some(cause) = below {
+        causes.push(cause.to_string());
+        below = cause.source();
+    }
+    if causes.is_empty() {
+        error.to_string()
+    } else {
+        format!("{error} ({})", causes.join(": "))
     }
 }

@@ -119,8 +119,8 @@ const SETTINGS: &[Declared] = &[
     Declared {
         name: "idle_timeout",
         value: "DURATION",
-        help: "How long a connection stays open between an answer and the next request, 1s to 1d: longer than a proxy keeps its \
-               connections [default: 75s]",
+        help: "How long a connection stays open between an answer and the next request, longer than a proxy keeps its own; 1s to \
+               1d [default: 75s]",
         used_by: Users::Serve,
     },
     Declared {

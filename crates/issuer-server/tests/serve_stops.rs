@@ -366,10 +366,8 @@ fn an_address_that_is_none_is_wrong_usage() {
         "127.0.0.1:99999",
         "127.0.0.1:http",
     ] {
-        home.run(&["serve", "--listen", address]).fails(
-            2,
-            &format!("--listen {address}: must be ADDRESS:PORT, such as 127.0.0.1:8080"),
-        );
+        home.run(&["serve", "--listen", address])
+            .fails_saying(2, &["--listen: must be ADDRESS:PORT, such as 127.0.0.1:8080"]);
     }
 }
 
