@@ -3,15 +3,22 @@
 use std::{fs, path::PathBuf, sync::OnceLock};
 
 use issuer::jose::KeySet;
+use issuer_store::MemoryStore;
 use tempfile::TempDir;
 
-use crate::{data_dir::DataDir, failure::FailureKind, signing_keys};
+use crate::{
+    data_dir::DataDir,
+    failure::{Failure, FailureKind},
+    file_permissions::FilePermissions,
+    signing_keys::{self, LostKeys},
+    store_url::StoreUrl,
+};
 
 /// The target: any bytes as the file.
 pub fn keys_file(data: &[u8]) {
     let (dir, path) = folder();
     fs::write(path, data).expect("the file can be written");
-    let read = signing_keys::load_or_create(dir);
+    let read = load_or_create(dir);
     assert_eq!(fs::read(path).expect("is still there"), data);
     match (read, std::str::from_utf8(data).map(KeySet::from_jwks)) {
         (Ok(keys), Ok(Ok(theirs))) => assert!(keys.fingerprints().eq(theirs.fingerprints())),
@@ -32,12 +39,17 @@ pub fn keys_file(data: &[u8]) {
     }
 }
 
+/// Beside a store that holds nothing.
+fn load_or_create(dir: &DataDir) -> Result<KeySet, Failure> {
+    signing_keys::load_or_create(dir, &MemoryStore::new(), &StoreUrl::Memory, LostKeys::Refuse)
+}
+
 fn folder() -> &'static (DataDir, PathBuf) {
     static FOLDER: OnceLock<(TempDir, (DataDir, PathBuf))> = OnceLock::new();
     let (_, folder) = FOLDER.get_or_init(|| {
         let temporary = tempfile::tempdir().expect("a folder");
-        let dir = DataDir::open(Some(temporary.path())).expect("a data folder");
-        signing_keys::load_or_create(&dir).expect("a first key, for its owner alone");
+        let dir = DataDir::open(Some(temporary.path()), FilePermissions::default()).expect("a data folder");
+        load_or_create(&dir).expect("a first key, for its owner alone");
         let path = dir.join("keys.json");
         (temporary, (dir, path))
     });

@@ -31,8 +31,18 @@ mod duration;
 #[path = "../../crates/issuer-server/src/failure.rs"]
 mod failure;
 #[allow(dead_code, reason = "the server uses more of it")]
+#[path = "../../crates/issuer-server/src/file_permissions.rs"]
+mod file_permissions;
+#[allow(dead_code, reason = "the server uses more of it")]
+#[path = "../../crates/issuer-server/src/given.rs"]
+mod given;
+#[allow(dead_code, reason = "the server uses more of it")]
+#[path = "../../crates/issuer-server/src/request.rs"]
+mod request;
+#[allow(dead_code, reason = "the server uses more of it")]
 #[path = "../../crates/issuer-server/src/settings.rs"]
 mod settings;
+#[allow(dead_code, reason = "the server uses more of it")]
 #[path = "../../crates/issuer-server/src/signing_keys.rs"]
 mod signing_keys;
 #[allow(dead_code, reason = "the server uses more of it")]

@@ -4,20 +4,23 @@ use std::{fs, path::PathBuf, sync::OnceLock};
 
 use tempfile::TempDir;
 
-use crate::{failure::FailureKind, settings::Settings};
+use crate::{
+    failure::FailureKind,
+    given::{Given, Purpose},
+};
 
 /// The target: any bytes as the file of `--config`.
 pub fn settings_file(data: &[u8]) {
     let path = file();
     fs::write(path, data).expect("the file can be written");
-    let settings = Settings {
-        config: Some(path.clone()),
-        ..Settings::default()
-    };
+    // Which uses every setting.
+    let read = Given::default()
+        .with_file(path, "--config")
+        .and_then(|given| given.settings(Purpose::Serve));
     let table = std::str::from_utf8(data)
         .ok()
         .and_then(|text| text.parse::<toml::Table>().ok());
-    match (settings.with_file(), table) {
+    match (read, table) {
         (Ok(_), Some(table)) => {
             for (name, value) in &table {
                 assert!(may_be(name, value), "{name} = {value:?} was taken");
@@ -50,10 +53,15 @@ fn may_be(name: &str, value: &toml::Value) -> bool {
         _ => return false,
     };
     match name {
-        "data_dir" | "listen" => true,
-        "store" => ["sqlite:", "sled:", "memory:"]
+        "data_dir" => !text.is_empty(),
+        "listen" => text
+            .rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()),
+        "store" => ["sqlite:", "sqlite3:", "sled:", "memory:"]
             .iter()
-            .any(|kind| text.starts_with(kind)),
+            .any(|kind| text.to_ascii_lowercase().starts_with(kind) && !text.contains('?')),
+        "idle_timeout" => seconds(&text).is_some_and(|seconds| (1..=86_400).contains(&seconds)),
+        "file_permissions" => ["owner", "group", "any"].contains(&&*text),
         "lifetime" => seconds(&text).is_some_and(|seconds| (1..=3_653 * 86_400).contains(&seconds)),
         "refresh_window" => {
             text == "0" || seconds(&text).is_some_and(|seconds| u32::try_from(seconds).is_ok())

@@ -251,12 +251,17 @@ impl Given {
         let Some((Value::Text(file), origin)) = self.0.get(CONFIG) else {
             return Ok(self);
         };
-        let path = PathBuf::from(file);
-        refuse_tilde(&path).map_err(|why| Failure::usage(format!("{origin}: {why}")))?;
-        let text = std::fs::read_to_string(&path).map_err(|error| {
+        let (path, origin) = (PathBuf::from(file), origin.to_string());
+        self.with_file(&path, &origin)
+    }
+
+    /// Fills what is not given yet from a file, which a flag or a variable has named.
+    pub(crate) fn with_file(mut self, path: &Path, origin: &str) -> Result<Self, Failure> {
+        refuse_tilde(path).map_err(|why| Failure::usage(format!("{origin}: {why}")))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
             Failure::usage(format!("{origin} {}: cannot be read: {error}", path.display()))
         })?;
-        let table: toml::Table = text.parse().map_err(|error| syntax_error(&path, &text, &error))?;
+        let table: toml::Table = text.parse().map_err(|error| syntax_error(path, &text, &error))?;
         for (name, value) in table {
             let declared = SETTINGS
                 .iter()
@@ -264,7 +269,7 @@ impl Given {
                 .ok_or_else(|| Failure::usage(format!("{}: {name}: is no setting", path.display())))?;
             self.0
                 .entry(declared.name)
-                .or_insert_with(|| (Value::Toml(value), Origin::File(path.clone(), declared.name)));
+                .or_insert_with(|| (Value::Toml(value), Origin::File(path.to_owned(), declared.name)));
         }
         Ok(self)
     }
