@@ -27,8 +27,8 @@ pub fn keys_file(data: &[u8]) {
             let why = match theirs {
                 Err(_) => "cannot be read: stream did not contain valid UTF-8".to_owned(),
                 Ok(theirs) => format!(
-                    "{}; restore it from a backup, or move it away to begin with a new key (tokens signed with the \
-                     old one die)",
+                    "{}; restore it from a backup, or move it away and make a new key, which ends the tokens that the old one \
+                     signed: issuer-server serve --new-key",
                     theirs.expect_err("refused, and it is a key set")
                 ),
             };
