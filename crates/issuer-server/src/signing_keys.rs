@@ -64,7 +64,7 @@ pub(crate) fn load_or_create(
         tracing::warn!(
             path = %path.display(),
             ended_tokens = found.live,
-            "made a new signing key: {} that another key had signed no longer work",
+            "made a new signing key, which ends {} that another key had signed",
             tokens(found.live)
         );
     } else if found.users > 0 {
