@@ -48,7 +48,8 @@ fn may_be(name: &str, value: &toml::Value) -> bool {
         toml::Value::String(text) => text.clone(),
         toml::Value::Integer(number) => number.to_string(),
         toml::Value::Array(values) => {
-            return name == "cors_origins" && values.iter().all(toml::Value::is_str);
+            return ["cors_origins", "cors_headers"].contains(&name)
+                && values.iter().all(toml::Value::is_str);
         }
         _ => return false,
     };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use axum::Router;
+use axum::{Router, http::HeaderName};
 use issuer::FieldError;
 use issuer_service::{ApiKey, Error, TokenService};
 
@@ -48,6 +48,12 @@ pub struct HttpApi {
     choice: Choice,
 }
 
+/// What the SDKs of the product send along.
+const SDK_HEADERS: [HeaderName; 2] = [
+    HeaderName::from_static("im-client-id"),
+    HeaderName::from_static("x-timezone"),
+];
+
 /// The routes over this service, with the defaults of every setting.
 pub fn router(tokens: TokenService) -> HttpApi {
     HttpApi {
@@ -59,6 +65,7 @@ pub fn router(tokens: TokenService) -> HttpApi {
             health: true,
             missing_host: MissingHost::Allowed,
             cors_origins: Vec::new(),
+            cors_headers: SDK_HEADERS.to_vec(),
         },
     }
 }
@@ -67,7 +74,7 @@ impl HttpApi {
     /// Adds an API key for `IM-API-KEY` to those that the store knows. Only its hash is stored.
     ///
     /// # Errors
-    /// [`ApiKeyError`] where the key is not 1 to 512 visible ASCII characters, or the store fails.
+    /// [`ApiKeyError`] where the key breaks a rule of [`ApiKey::parse`], or the store fails.
     pub async fn api_key_async(self, key: &str) -> Result<Self, ApiKeyError> {
         let key = ApiKey::parse(key).map_err(ApiKeyError::Form)?;
         let added = self.tokens.add_api_key("host", key).await;
@@ -102,6 +109,13 @@ impl HttpApi {
     /// An origin whose pages may ask `GET /me` from a browser. None by default.
     pub fn cors_origin(mut self, origin: CorsOrigin) -> Self {
         self.choice.cors_origins.push(origin);
+        self
+    }
+
+    /// The headers that pages of these origins may send besides `IM-Authorization` and `IM-CLIENT-KEY`. By default those that
+    /// the product's own SDKs send: `IM-CLIENT-ID` and `X-Timezone`.
+    pub fn cors_headers(mut self, headers: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.choice.cors_headers = headers.into_iter().collect();
         self
     }
 

@@ -144,6 +144,13 @@ const SETTINGS: &[Declared] = &[
         used_by: Users::Serve,
     },
     Declared {
+        name: "cors_headers",
+        value: "HEADER",
+        help: "Headers that those pages may send besides IM-Authorization and IM-CLIENT-KEY, separated by commas [default: \
+               IM-CLIENT-ID,X-Timezone]",
+        used_by: Users::Serve,
+    },
+    Declared {
         name: "file_permissions",
         value: "WHO",
         help: "Who else may reach the files of the data folder: owner is this account alone, group its group too, any is not \

@@ -143,6 +143,9 @@ fn app(settings: &Settings, tokens: &TokenService) -> Router {
     for origin in settings.cors_origins.iter().flatten() {
         api = api.cors_origin(origin.clone());
     }
+    if let Some(headers) = &settings.cors_headers {
+        api = api.cors_headers(headers.clone());
+    }
     api.require_host().into_service_router()
 }
 

@@ -2,6 +2,7 @@
 
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
+use axum::http::HeaderName;
 use clap::ValueEnum;
 use issuer::{
     decide::{MaxLiveTokens, Policy},
@@ -39,6 +40,7 @@ pub(crate) struct Settings {
     pub(crate) response_style: Option<StyleSetting>,
     pub(crate) client_key: Option<ClientKey>,
     pub(crate) cors_origins: Option<Vec<CorsOrigin>>,
+    pub(crate) cors_headers: Option<Vec<HeaderName>>,
     pub(crate) file_permissions: Option<FilePermissions>,
 }
 
@@ -101,6 +103,13 @@ impl Settings {
                 let parsed = origins.iter().map(|origin| CorsOrigin::parse(origin));
                 let parsed = parsed.collect::<Result<_, _>>();
                 self.cors_origins = Some(parsed.map_err(|error| error.rule().to_owned())?);
+            }
+            "cors_headers" => {
+                let headers = list(value)?;
+                let parsed = headers.iter().map(|header| HeaderName::try_from(header.trim()));
+                let parsed = parsed.collect::<Result<_, _>>();
+                self.cors_headers =
+                    Some(parsed.map_err(|_| "must be names of headers, such as X-Timezone".to_owned())?);
             }
             "file_permissions" => {
                 self.file_permissions = Some(one_of(value, "must be owner, group or any")?);
@@ -186,7 +195,11 @@ fn text(value: &Value) -> Result<String, String> {
 fn list(value: &Value) -> Result<Vec<String>, String> {
     let rule = || "must be a list of strings".to_owned();
     match value {
-        Value::Text(_) => Ok(text(value)?.split(',').map(str::to_owned).collect()),
+        Value::Text(_) => {
+            let text = text(value)?;
+            let parts = text.split(',').filter(|_| !text.is_empty());
+            Ok(parts.map(str::to_owned).collect())
+        }
         Value::Toml(toml::Value::Array(values)) => values
             .iter()
             .map(|value| value.as_str().map(str::to_owned).ok_or_else(rule))

@@ -267,11 +267,33 @@ fn a_preflight_of_a_known_page_is_allowed_the_headers_of_the_route() {
         assert_eq!(listed(&answer, "access-control-allow-methods"), ["get", "head"]);
         assert_eq!(
             listed(&answer, "access-control-allow-headers"),
-            ["im-authorization", "im-client-key"]
+            ["im-authorization", "im-client-id", "im-client-key", "x-timezone"]
         );
         assert_eq!(answer.header("access-control-allow-credentials"), None);
         assert!(varies_by_origin(&answer));
         assert!(answer.header("x-request-id").is_some());
+    }
+}
+
+#[test]
+fn the_headers_that_pages_may_send_besides_are_those_of_the_setting() {
+    for (setting, allowed) in [
+        (
+            "X-Trace,X-App",
+            &["im-authorization", "im-client-key", "x-app", "x-trace"][..],
+        ),
+        ("", &["im-authorization", "im-client-key"]),
+    ] {
+        let server = Server::with(&["--cors-origins", ORIGIN, "--cors-headers", setting]);
+        let preflight = Ask::new("OPTIONS", "/me")
+            .header("Origin", ORIGIN)
+            .header("Access-Control-Request-Method", "GET");
+        let answer = server.ask(&preflight);
+        assert_eq!(
+            listed(&answer, "access-control-allow-headers"),
+            allowed,
+            "{setting}"
+        );
     }
 }
 

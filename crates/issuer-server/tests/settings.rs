@@ -131,6 +131,26 @@ const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        name: "cors_headers",
+        wins: r#"["X-A", "X-B"]"#,
+        loses: r#"["X-C"]"#,
+        holds: |set| {
+            let mut command = set.command(&["serve", "--cors-origins", "https://a.example"]);
+            command
+                .env("ISSUER_LISTEN", "127.0.0.1:0")
+                .env("ISSUER_API_KEY", API_KEY);
+            let preflight = Ask::new("OPTIONS", "/me")
+                .header("Origin", "https://a.example")
+                .header("Access-Control-Request-Method", "GET");
+            let answer = Server::start(&mut command).ask(&preflight);
+            let allowed = answer
+                .header("access-control-allow-headers")
+                .unwrap_or_default()
+                .to_owned();
+            allowed.ends_with("x-a,x-b")
+        },
+    },
+    Setting {
         name: "file_permissions",
         wins: r#""group""#,
         loses: r#""owner""#,

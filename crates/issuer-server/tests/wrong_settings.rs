@@ -112,6 +112,11 @@ const WRONG: &[(&str, &str, &str)] = &[
         "must be 1 to 512 visible ASCII characters",
     ),
     (
+        "cors_headers",
+        r#"["X Timezone"]"#,
+        "must be names of headers, such as X-Timezone",
+    ),
+    (
         "cors_origins",
         r#"["a.example"]"#,
         "must be an origin such as https://app.example.com",
@@ -149,7 +154,15 @@ fn a_wrong_flag_or_variable_is_refused_by_its_name() {
         let flag = format!("--{}", name.replace('_', "-"));
         let home = Home::new();
         // The command that uses it. A flag is looked at by every command.
-        let command: &[&str] = if ["response_style", "client_key", "cors_origins", "listen"].contains(name) {
+        let command: &[&str] = if [
+            "response_style",
+            "client_key",
+            "cors_origins",
+            "cors_headers",
+            "listen",
+        ]
+        .contains(name)
+        {
             &["serve"]
         } else {
             &["issue", "amy"]
@@ -232,6 +245,7 @@ fn an_empty_variable_counts_as_unset_whatever_the_setting() {
         "RESPONSE_STYLE",
         "CLIENT_KEY",
         "CORS_ORIGINS",
+        "CORS_HEADERS",
         "FILE_PERMISSIONS",
     ] {
         command.env(format!("ISSUER_{name}"), "");

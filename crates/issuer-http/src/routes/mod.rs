@@ -11,7 +11,7 @@ use axum::{
     Router,
     extract::Request,
     handler::{Handler as _, HandlerWithoutStateExt as _},
-    http::Method,
+    http::{HeaderName, Method},
     response::{IntoResponse as _, Response},
     routing::{MethodFilter, MethodRouter, any_service},
 };
@@ -38,6 +38,8 @@ pub(crate) struct Choice {
     pub(crate) health: bool,
     pub(crate) missing_host: MissingHost,
     pub(crate) cors_origins: Vec<CorsOrigin>,
+    /// Which headers their pages may send, besides those of the route.
+    pub(crate) cors_headers: Vec<HeaderName>,
 }
 
 /// All routes of this choice, and every other path under `/admin/`.
@@ -71,9 +73,11 @@ pub(crate) fn all(context: &Context, choice: Choice) -> Router {
         routes = add(routes, "/readyz", |path| route(path, SHAPE, host, readyz));
     }
     if choice.me {
-        routes = add(routes, "/me", |path| match cors(choice.cors_origins) {
-            Some(cors) => route(path, SHAPE_OF_ME, host, cors.layer(me)),
-            None => route(path, SHAPE_OF_ME, host, me),
+        routes = add(routes, "/me", |path| {
+            match cors(choice.cors_origins, choice.cors_headers) {
+                Some(cors) => route(path, SHAPE_OF_ME, host, cors.layer(me)),
+                None => route(path, SHAPE_OF_ME, host, me),
+            }
         });
     }
     let routes = add(routes, "/admin/clients", |path| route(path, SHAPE, host, issue));
@@ -132,7 +136,7 @@ fn add(routes: Router, path: &'static str, route: impl FnOnce(&'static str) -> M
 }
 
 /// For the pages of these origins; `None` where there are none.
-fn cors(origins: Vec<CorsOrigin>) -> Option<CorsLayer> {
+fn cors(origins: Vec<CorsOrigin>, headers: Vec<HeaderName>) -> Option<CorsLayer> {
     if origins.is_empty() {
         return None;
     }
@@ -140,7 +144,12 @@ fn cors(origins: Vec<CorsOrigin>) -> Option<CorsLayer> {
     let cors = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::GET, Method::HEAD])
-        .allow_headers([IM_AUTHORIZATION, IM_CLIENT_KEY])
+        .allow_headers(
+            [IM_AUTHORIZATION, IM_CLIENT_KEY]
+                .into_iter()
+                .chain(headers)
+                .collect::<Vec<_>>(),
+        )
         .expose_headers([X_REQUEST_ID]);
     Some(cors)
 }
