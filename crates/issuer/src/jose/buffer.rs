@@ -48,7 +48,6 @@ impl<const N: usize> Buffer<N> {
     }
 
     #[inline]
-    #[allow(clippy::expect_used, reason = "as above")]
     pub(super) fn push(&mut self, bytes: &[u8]) {
         if self.heap.is_empty() {
             let end = self.inline_len + bytes.len();
@@ -57,12 +56,19 @@ impl<const N: usize> Buffer<N> {
                 self.inline_len = end;
                 return;
             }
-            self.heap.reserve(2 * end);
-            let kept = self.inline.get(..self.inline_len);
-            self.heap
-                .extend_from_slice(kept.expect("no more was written than the array holds"));
+            self.move_to_the_heap(end);
         }
         self.heap.extend_from_slice(bytes);
+    }
+
+    /// Apart from `push`, which is small enough to be inlined without it.
+    #[cold]
+    #[allow(clippy::expect_used, reason = "as above")]
+    fn move_to_the_heap(&mut self, end: usize) {
+        self.heap.reserve(2 * end);
+        let kept = self.inline.get(..self.inline_len);
+        self.heap
+            .extend_from_slice(kept.expect("no more was written than the array holds"));
     }
 
     /// The bytes, and where they are few, zeros up to `least`. Only for what was pushed: what was decoded leaves no zeros.
