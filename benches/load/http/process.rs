@@ -2,14 +2,16 @@
 
 use std::{
     fs::{self, File},
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     net::SocketAddr,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
+use issuer::jose::dangerous;
 use serde_json::Value;
 
 use super::ask;
@@ -34,6 +36,7 @@ impl Server {
     /// `issuer-server serve` over this store, with its keys and its log in this folder.
     pub(crate) fn ours(program: &Path, folder: &Path, store: &str) -> Result<Self> {
         fs::create_dir_all(folder)?;
+        write_keys(&folder.join("keys.json"))?;
         let log = folder.join("log.jsonl");
         let child = Command::new(program)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
@@ -92,6 +95,14 @@ impl Server {
     pub(crate) fn process(&self) -> u32 {
         self.child.id()
     }
+}
+
+/// The keys that sign the tokens of every population here: a server does not make others beside live tokens.
+fn write_keys(path: &Path) -> Result<()> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let jwks = dangerous::to_jwks(&crate::host::keys());
+    Ok(options.open(path)?.write_all(jwks.as_bytes())?)
 }
 
 impl Drop for Server {
