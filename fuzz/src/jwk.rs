@@ -3,7 +3,7 @@
 use data_encoding::BASE64URL_NOPAD;
 use issuer::{
     KeyFingerprint, Timestamp, TokenId,
-    jose::{Claims, KeySet, SigningKey, dangerous},
+    jose::{Claims, KeyError, KeySet, SigningKey, dangerous},
 };
 use ring::hmac;
 
@@ -16,12 +16,14 @@ pub fn jwk(data: &[u8]) {
     };
     match (SigningKey::from_jwk(text), read(text)) {
         (Ok(key), Some(read)) => judge_key(key, &read),
-        (Err(_), None) => {}
+        // A key of another kind in `k`: the second implementation does not look for them.
+        (Err(_), None) | (Err(KeyError::KeyText), Some(_)) => {}
         (ours, theirs) => panic!("{ours:?}, but {}", theirs.is_some()),
     }
     match (KeySet::from_jwks(text), read_set(text)) {
         (Ok(set), Some(read)) => judge_set(&set, &read),
-        (Err(_), None) => {}
+        // A key of another kind in `k`: the second implementation does not look for them.
+        (Err(_), None) | (Err(KeyError::KeyText), Some(_)) => {}
         (ours, theirs) => panic!("{ours:?}, but {}", theirs.is_some()),
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn run(settings: &Settings, flags: &TokenSettings, command: Command) 
         _ => LostKeys::Refuse,
     };
     let request = request(command)?;
-    let dir = DataDir::open(settings.data_dir.as_deref(), settings.file_permissions())?;
+    let dir = settings.open_data_dir()?;
     let store = StoreUrl::resolve(settings.store.as_ref(), &dir)?;
     if lost == LostKeys::Replace && is_held(&dir, &store)? {
         return Err(Failure::usage(
@@ -77,9 +77,13 @@ fn request(command: Command) -> Result<Request, Failure> {
 
 /// The token of the arguments, or of standard input where they are `-`.
 fn token_text(arguments: &[String]) -> Result<String, Failure> {
-    if !matches!(arguments, [argument] if argument == "-") {
+    match arguments {
+        [argument] if argument != "-" => return Ok(bare_token(argument)),
+        [_] | [] => {}
         // An unquoted `Bearer TOKEN` is two.
-        return Ok(bare_token(&arguments.join(" ")));
+        [scheme, token] if bare_token(scheme).eq_ignore_ascii_case("bearer") => return Ok(bare_token(token)),
+        // Nothing of them is repeated.
+        _ => return Err(Failure::usage("one token is needed, and two are given")),
     }
     let mut text = String::new();
     stdin()
@@ -91,11 +95,14 @@ fn token_text(arguments: &[String]) -> Result<String, Failure> {
 
 /// The token without what people copy along with it: white space, quotes, `Bearer`.
 fn bare_token(text: &str) -> String {
-    let text = text.trim().trim_matches(['"', '\'']).trim();
-    match text.split_once(char::is_whitespace) {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim().to_owned(),
-        _ => text.to_owned(),
+    let is_around = |c: char| c.is_whitespace() || "\"'`\u{201c}\u{201d}\u{2018}\u{2019}\u{feff}".contains(c);
+    let mut token = text.trim_matches(is_around);
+    while let Some((scheme, rest)) = token.split_once(char::is_whitespace)
+        && scheme.eq_ignore_ascii_case("bearer")
+    {
+        token = rest.trim_matches(is_around);
     }
+    token.to_owned()
 }
 
 #[cfg(unix)]

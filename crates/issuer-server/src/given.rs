@@ -216,6 +216,8 @@ impl Args for Given {
                 .value_name(setting.value)
                 .help(help)
                 .global(true)
+                // What is any text; of a path or a number, it is more likely the next flag.
+                .allow_hyphen_values(matches!(setting.value, "TEXT" | "KEY"))
                 .value_parser(value_parser!(OsString));
             command = command.arg(arg);
         }
@@ -264,7 +266,7 @@ impl Given {
 
     /// Fills what is not given yet from a file, which a flag or a variable has named.
     pub(crate) fn with_file(mut self, path: &Path, origin: &str) -> Result<Self, Failure> {
-        refuse_tilde(path).map_err(|why| Failure::usage(format!("{origin}: {why}")))?;
+        check_path_text(path).map_err(|why| Failure::usage(format!("{origin}: {why}")))?;
         let text = std::fs::read_to_string(path).map_err(|error| {
             Failure::usage(format!("{origin} {}: cannot be read: {error}", path.display()))
         })?;
@@ -307,16 +309,32 @@ impl Given {
     }
 }
 
-/// A shell expands `~` only where a word begins with it, and not in `--data-dir=~/x`, a file or a variable's default.
-pub(crate) fn refuse_tilde(path: &Path) -> Result<(), String> {
-    let Ok(rest) = path.strip_prefix("~") else {
+/// Refuses a path that most likely names nothing that anybody has: what a shell would have expanded or taken away, and does
+/// not in `--data-dir=~/x`, in a file, or in a unit of systemd.
+pub(crate) fn check_path_text(path: &Path) -> Result<(), String> {
+    let text = path.to_string_lossy();
+    let is_quoted = |quote| text.starts_with(quote) || text.ends_with(quote);
+    if text.trim() != text || is_quoted('"') || is_quoted('\'') {
+        return Err("must not begin or end with white space or quotes".to_owned());
+    }
+    let first = path
+        .components()
+        .next()
+        .map(|first| first.as_os_str().to_string_lossy());
+    let Some(first) = first.filter(|first| first.starts_with(['~', '$'])) else {
         return Ok(());
     };
     let home = env::var_os("HOME").filter(|home| !home.is_empty());
-    let written = home.map_or_else(|| "/home/NAME".into(), PathBuf::from).join(rest);
+    let home = home.map_or_else(|| "/home/NAME".into(), PathBuf::from);
+    let whole = match &*first {
+        "~" | "$HOME" | "${HOME}" => {
+            let rest: PathBuf = path.components().skip(1).collect();
+            home.join(rest).display().to_string()
+        }
+        _ => "the whole path".to_owned(),
+    };
     Err(format!(
-        "no shell has expanded the ~ here; write {} (a folder called ~ is ./~)",
-        written.display()
+        "no shell has expanded the {first} here; write {whole} (what is called so is ./{first})"
     ))
 }
 

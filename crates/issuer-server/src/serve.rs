@@ -18,7 +18,7 @@ use crate::{
     failure::Failure,
     file_permissions::FilePermissions,
     first_api_key, logging,
-    settings::{Listen, Settings},
+    settings::Settings,
     signing_keys::{self, LostKeys},
     store_url::StoreUrl,
 };
@@ -35,8 +35,8 @@ pub(crate) const STOP_TIME: Duration = Duration::from_secs(9);
 pub(crate) fn run(settings: &Settings, lost: LostKeys) -> Result<(), Failure> {
     let _log = logging::init(Level::INFO)?;
     // First, so that a server that cannot listen leaves nothing behind.
-    let listener = listen(&settings.listen.clone().unwrap_or_default())?;
-    let dir = DataDir::open(settings.data_dir.as_deref(), settings.file_permissions())?;
+    let listener = settings.open_listener()?;
+    let dir = settings.open_data_dir()?;
     if dir.permissions() == FilePermissions::Any {
         tracing::warn!(
             "file_permissions is any: whoever reaches {} may read the signing keys, or replace them",
@@ -147,19 +147,6 @@ fn app(settings: &Settings, tokens: &TokenService) -> Router {
         api = api.cors_headers(headers.clone());
     }
     api.require_host().into_service_router()
-}
-
-fn listen(Listen { address, origin }: &Listen) -> Result<std::net::TcpListener, Failure> {
-    let listener = std::net::TcpListener::bind(address).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    });
-    listener.map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => Failure::machine(format!(
-            "{origin} {address}: another program has that port; choose one with --listen ADDRESS:PORT"
-        )),
-        _ => Failure::machine(format!("{origin} {address}: {error}")),
-    })
 }
 
 #[cfg(unix)]

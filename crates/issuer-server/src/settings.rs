@@ -1,6 +1,13 @@
 //! The settings as commands use them: parsed, each with its rule.
 
-use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    net::{Ipv4Addr, Ipv6Addr, TcpListener},
+    num::NonZeroUsize,
+    path::PathBuf,
+    time::Duration,
+};
 
 use axum::http::HeaderName;
 use clap::ValueEnum;
@@ -9,14 +16,15 @@ use issuer::{
     jose::KeySet,
 };
 use issuer_http::{ClientKey, CorsOrigin, ResponseStyle};
-use issuer_service::{Builder, TokenService};
+use issuer_service::{BuildError, Builder, TokenService};
 use issuer_store::Store;
 
 use crate::{
+    data_dir::DataDir,
     duration::{LifetimeSetting, WindowSetting, idle_timeout},
     failure::Failure,
     file_permissions::FilePermissions,
-    given::{Value, refuse_tilde},
+    given::{Value, check_path_text},
     store_url::{Access, StoreName},
     token_settings::{PolicySetting, TokenSettings, max_live_tokens},
 };
@@ -35,32 +43,18 @@ pub(crate) struct Settings {
     pub(crate) refresh_window: Option<WindowSetting>,
     pub(crate) issuer: Option<String>,
     pub(crate) audience: Option<String>,
-    pub(crate) listen: Option<Listen>,
+    pub(crate) listen: Option<String>,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) response_style: Option<StyleSetting>,
     pub(crate) client_key: Option<ClientKey>,
     pub(crate) cors_origins: Option<Vec<CorsOrigin>>,
     pub(crate) cors_headers: Option<Vec<HeaderName>>,
     pub(crate) file_permissions: Option<FilePermissions>,
+    /// The flag, the variable or the file that each value comes from, by the name of the setting.
+    origins: BTreeMap<String, String>,
 }
 
 pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
-
-/// Where to listen, and what said so.
-#[derive(Clone)]
-pub(crate) struct Listen {
-    pub(crate) address: String,
-    pub(crate) origin: String,
-}
-
-impl Default for Listen {
-    fn default() -> Self {
-        Self {
-            address: DEFAULT_LISTEN.to_owned(),
-            origin: "--listen".to_owned(),
-        }
-    }
-}
 
 /// `response_style`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -86,12 +80,7 @@ impl Settings {
             "refresh_window" => self.refresh_window = Some(text(value)?.parse()?),
             "issuer" => self.issuer = Some(claim(value)?),
             "audience" => self.audience = Some(claim(value)?),
-            "listen" => {
-                self.listen = Some(Listen {
-                    address: address(value)?,
-                    origin: origin.to_owned(),
-                });
-            }
+            "listen" => self.listen = Some(address(value)?),
             "idle_timeout" => self.idle_timeout = Some(idle_timeout(&text(value)?)?),
             "response_style" => self.response_style = Some(one_of(value, "must be flat or envelope")?),
             "client_key" => {
@@ -106,7 +95,7 @@ impl Settings {
             }
             "cors_headers" => {
                 let headers = list(value)?;
-                let parsed = headers.iter().map(|header| HeaderName::try_from(header.trim()));
+                let parsed = headers.iter().map(|header| HeaderName::try_from(header.as_str()));
                 let parsed = parsed.collect::<Result<_, _>>();
                 self.cors_headers =
                     Some(parsed.map_err(|_| "must be names of headers, such as X-Timezone".to_owned())?);
@@ -116,7 +105,43 @@ impl Settings {
             }
             _ => return Err("is no setting".to_owned()),
         }
+        self.origins.insert(name.to_owned(), origin.to_owned());
         Ok(())
+    }
+
+    /// A failure that the value of a setting has led to, with where that comes from.
+    fn blame(&self, name: &str, failure: Failure) -> Failure {
+        match self.origins.get(name) {
+            Some(origin) => Failure {
+                message: format!("{origin}: {}", failure.message),
+                ..failure
+            },
+            None => failure,
+        }
+    }
+
+    /// The data folder, which is made where it does not exist.
+    pub(crate) fn open_data_dir(&self) -> Result<DataDir, Failure> {
+        DataDir::open(self.data_dir.as_deref(), self.file_permissions())
+            .map_err(|failure| self.blame("data_dir", failure))
+    }
+
+    /// The socket that the server listens on.
+    pub(crate) fn open_listener(&self) -> Result<TcpListener, Failure> {
+        let address = self.listen.as_deref().unwrap_or(DEFAULT_LISTEN);
+        let listener = TcpListener::bind(address).and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            Ok(listener)
+        });
+        listener.map_err(|error| {
+            let what = match error.kind() {
+                io::ErrorKind::AddrInUse => {
+                    "another program has that port; choose one with --listen ADDRESS:PORT".to_owned()
+                }
+                _ => error.to_string(),
+            };
+            self.blame("listen", Failure::machine(format!("{address}: {what}")))
+        })
     }
 
     /// A service over this store that signs with these keys. Checks of a store that is `whose` alone are kept in memory.
@@ -131,7 +156,13 @@ impl Settings {
             Access::Shared => builder,
             Access::Exclusive => builder.cache_live_tokens(CACHED_LIVE_TOKENS),
         };
-        Ok(builder.build()?)
+        builder.build().map_err(|error| {
+            let name = match &error {
+                BuildError::Rules(_) => "refresh_window",
+                _ => return error.into(),
+            };
+            self.blame(name, error.into())
+        })
     }
 
     fn applied_to(&self, mut builder: Builder) -> Builder {
@@ -198,7 +229,7 @@ fn list(value: &Value) -> Result<Vec<String>, String> {
         Value::Text(_) => {
             let text = text(value)?;
             let parts = text.split(',').filter(|_| !text.is_empty());
-            Ok(parts.map(str::to_owned).collect())
+            Ok(parts.map(|part| part.trim().to_owned()).collect())
         }
         Value::Toml(toml::Value::Array(values)) => values
             .iter()
@@ -221,21 +252,36 @@ fn folder(value: &Value) -> Result<PathBuf, String> {
     if path.as_os_str().is_empty() {
         return Err("must name a folder".to_owned());
     }
-    refuse_tilde(&path)?;
+    check_path_text(&path)?;
     Ok(path)
 }
 
 /// A host and a port. Whether there is such a host the system says.
 fn address(value: &Value) -> Result<String, String> {
     let text = text(value)?;
-    let is_of_an_address = |c: char| c.is_alphanumeric() || "-._:[]%".contains(c);
     let (host, port) = text.rsplit_once(':').unwrap_or_default();
-    if host.is_empty() || port.parse::<u16>().is_err() || !host.chars().all(is_of_an_address) {
-        return Err(
-            "must be ADDRESS:PORT, such as 127.0.0.1:8080, or 0.0.0.0:8080 for every address".to_owned(),
-        );
+    let is_port = port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    if is_port && is_host(host) {
+        Ok(text)
+    } else {
+        Err(
+            "must be ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080, or 0.0.0.0:8080 for every address"
+                .to_owned(),
+        )
     }
-    Ok(text)
+}
+
+fn is_host(host: &str) -> bool {
+    if let Some(literal) = host.strip_prefix('[') {
+        let address = literal.strip_suffix(']').unwrap_or_default();
+        // RFC 4007 section 11: the zone of a link-local address.
+        let (address, _) = address.split_once('%').unwrap_or((address, ""));
+        return address.parse::<Ipv6Addr>().is_ok();
+    }
+    if host.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        return host.parse::<Ipv4Addr>().is_ok();
+    }
+    host.chars().all(|c| c.is_alphanumeric() || "-._".contains(c))
 }
 
 /// RFC 7519 section 2: any text; here one that can be read in a log.

@@ -11,7 +11,7 @@ use issuer_sqlite::SqliteStore;
 use issuer_store::{MemoryStore, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
-use crate::{data_dir::DataDir, failure::Failure, file_permissions::FilePermissions, given::refuse_tilde};
+use crate::{data_dir::DataDir, failure::Failure, file_permissions::FilePermissions, given::check_path_text};
 
 /// A store, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub(crate) struct FileId {
 
 const RULE: &str = "must be sqlite:PATH, sled:PATH or memory:, such as sqlite:/var/lib/issuer/issuer.db";
 
+const IN_MEMORY: &str = "must be memory: for a store that is gone when the program ends";
+
 /// A store as it is named, before its path is made absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoreName(StoreUrl);
@@ -50,10 +52,13 @@ impl StoreName {
     /// Reads a name. Forms that other tools use and that mean something else here are refused with the right one. The error
     /// holds no more of the text than a path: the URL of a database server may hold a password.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let (scheme, path) = text.split_once(':').ok_or(RULE)?;
+        let (scheme, path) = text.split_once(':').unwrap_or((text, ""));
         let scheme = scheme.to_ascii_lowercase();
         let made = match scheme.as_str() {
-            "memory" if matches!(path, "" | "//") => return Ok(Self(StoreUrl::Memory)),
+            "memory" if text.contains(':') && matches!(path, "" | "//") => return Ok(Self(StoreUrl::Memory)),
+            // `:memory:` is an empty scheme.
+            "memory" => return Err(IN_MEMORY.to_owned()),
+            "" if !text.is_empty() => return Err(IN_MEMORY.to_owned()),
             "sqlite" | "sqlite3" => StoreUrl::Sqlite,
             "sled" => StoreUrl::Sled,
             "postgres" | "postgresql" => return Err(format!("{RULE}: PostgreSQL is not in this version")),
@@ -67,34 +72,78 @@ impl StoreName {
 
 /// Refuses what other tools write behind the scheme and a path is not.
 fn check_path(scheme: &str, path: &str) -> Result<(), String> {
+    let (name, query) = match path.split_once('?') {
+        Some((name, query)) => (name, Some(query)),
+        None => (path, None),
+    };
+    let uri = strip_scheme(name, "file:");
+    let right = right_path(scheme, uri.unwrap_or(name), uri.is_some())?;
+    if query.is_some_and(|query| query.contains("mode=memory")) {
+        return Err(IN_MEMORY.to_owned());
+    }
+    let wrong = if query.is_some() {
+        "takes no settings after a ?"
+    } else if uri.is_some() {
+        "takes a path and no URI"
+    } else if matches!(&right, RightPath::One(right) if right == path) {
+        return check_path_text(Path::new(path));
+    } else {
+        "takes a path without slashes before it"
+    };
+    Err(match right {
+        RightPath::One(right) => format!("{wrong}; write {scheme}:{right}"),
+        RightPath::RootOrFolder(relative) => format!(
+            "{wrong}, and tools differ in what three slashes mean; write {scheme}:/{relative} for a path from the root, \
+             {scheme}:{relative} for one from the working folder"
+        ),
+    })
+}
+
+/// The path that another tool means.
+enum RightPath {
+    One(String),
+    /// From the root, or from the working folder: as the tool has it.
+    RootOrFolder(String),
+}
+
+/// What a text means as a path: behind slashes as `SQLAlchemy`, `sqlx` and the URIs of SQLite have them, or as it is.
+fn right_path(scheme: &str, text: &str, is_uri: bool) -> Result<RightPath, String> {
+    if text.trim_start_matches('/').starts_with(':') {
+        // `:memory:`, also misspelt.
+        return Err(IN_MEMORY.to_owned());
+    }
+    let Some(rest) = text.strip_prefix("//") else {
+        return if text.is_empty() {
+            Err(RULE.to_owned())
+        } else {
+            Ok(RightPath::One(text.to_owned()))
+        };
+    };
+    let (host, _) = rest.split_once('/').unwrap_or((rest, ""));
+    if host.contains('@') {
+        // A user and a password, which are repeated nowhere.
+        return Err(RULE.to_owned());
+    }
+    // RFC 8089 section 2: this host is the same as none.
+    let rest = rest
+        .strip_prefix("localhost")
+        .filter(|rest| is_uri && rest.starts_with('/'))
+        .unwrap_or(rest);
+    let path = rest.trim_start_matches('/');
     if path.is_empty() {
         return Err(RULE.to_owned());
     }
-    if path.trim_start_matches('/') == ":memory:" || path.starts_with("file:") && path.contains(":memory:") {
-        return Err("must be memory: for a store that is gone when the program ends".to_owned());
-    }
-    if let Some((path, _)) = path.split_once('?') {
-        let path = path.trim_start_matches("//");
-        return Err(format!("takes no settings after a ?; write {scheme}:{path}"));
-    }
-    if let Some(path) = path.strip_prefix("file:") {
-        let path = path.strip_prefix("//").unwrap_or(path);
-        return Err(format!("takes a path and no URI; write {scheme}:{path}"));
-    }
-    if let Some(rest) = path.strip_prefix("//") {
-        return Err(match rest.strip_prefix('/') {
-            // SQLAlchemy.
-            Some(rest) if rest.starts_with('/') => {
-                format!("takes a path without slashes before it; write {scheme}:{rest}")
-            }
-            Some(relative) => format!(
-                "takes a path without slashes before it, and tools differ in what three mean; write {scheme}:{rest} for a path \
-                 from the root, {scheme}:{relative} for one from the working folder"
-            ),
-            None => format!("takes a path without slashes before it; write {scheme}:{rest}"),
-        });
-    }
-    refuse_tilde(Path::new(path))
+    Ok(match rest.len() - path.len() {
+        0 => RightPath::One(path.to_owned()),
+        1 if !is_uri && scheme == "sqlite" => RightPath::RootOrFolder(path.to_owned()),
+        _ => RightPath::One(format!("/{path}")),
+    })
+}
+
+/// The rest behind a scheme in capital or small letters.
+fn strip_scheme<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
+    let (start, rest) = text.split_at_checked(scheme.len())?;
+    start.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
 impl StoreUrl {

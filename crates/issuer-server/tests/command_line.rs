@@ -305,6 +305,12 @@ fn values_of_options_may_begin_with_a_hyphen() {
         (&issued["nickname"], &issued["avatarUrl"]),
         (&json!("--"), &json!("https://a.example/"))
     );
+    let claims = claims(
+        &home
+            .run(&["issue", "claims", "--issuer", "-me-", "--audience", "--us"])
+            .token(),
+    );
+    assert_eq!((&claims["iss"], &claims["aud"]), (&json!("-me-"), &json!("--us")));
     home.run(&["issue", "bad", "--avatar-url", "-x"])
         .fails_saying(1, &["INVALID_REQUEST: Invalid field: avatarUrl: "]);
 }
@@ -321,6 +327,10 @@ fn what_is_copied_along_with_a_token_is_forgiven() {
         format!("\"Bearer {token}\""),
         format!("  {token}\n"),
         format!("{token}\r\n"),
+        format!("Bearer \"{token}\""),
+        format!("'Bearer  {token} '"),
+        format!("\u{201c}{token}\u{201d}"),
+        format!("\u{feff}{token}\r\n"),
     ] {
         assert_eq!(home.run(&["verify", &text]).json()["valid"], true, "{text:?}");
         assert_eq!(
@@ -331,10 +341,12 @@ fn what_is_copied_along_with_a_token_is_forgiven() {
     }
     // Without quotes around both words.
     assert_eq!(home.run(&["verify", "Bearer", &token]).json()["valid"], true);
-    assert_invalid(
-        &home.run(&["verify", "Basic", &token]),
-        "not a valid token of this server",
-    );
+    for words in [["Basic", token.as_str()], [token.as_str(), token.as_str()]] {
+        let done = home.run(&[&["verify"][..], &words].concat());
+        done.fails(2, "one token is needed, and two are given");
+        let done = home.run(&[&["token", "revoke", "amy"][..], &words].concat());
+        done.fails(2, "one token is needed, and two are given");
+    }
     home.run(&["token", "revoke", "amy", &format!("Bearer {token}\n")])
         .line();
     assert_invalid(&home.run(&["verify", &token]), "revoked");

@@ -350,7 +350,7 @@ fn a_port_that_is_taken_is_a_failure_that_says_what_to_do_and_leaves_nothing() {
     let address = taken.local_addr().unwrap().to_string();
     home.run(&["serve", "--listen", &address]).fails(
         3,
-        &format!("--listen {address}: another program has that port; choose one with --listen ADDRESS:PORT"),
+        &format!("--listen: {address}: another program has that port; choose one with --listen ADDRESS:PORT"),
     );
     assert!(!home.data_dir().exists());
 }

@@ -12,7 +12,7 @@ mod program;
 
 use std::{fs, path::PathBuf};
 
-use program::{Done, Home, Store};
+use program::{Done, Home, Server, Store};
 
 /// A home with this file of settings, and what a command says to it.
 fn with_file(text: impl AsRef<[u8]>) -> (Done, PathBuf) {
@@ -276,7 +276,9 @@ fn an_error_names_the_flag_the_variable_or_the_file_that_the_value_came_from() {
     let address = taken.local_addr().unwrap().to_string();
     Done::of(home.command(&["serve"]).env("ISSUER_LISTEN", &address)).fails_saying(
         3,
-        &[&format!("ISSUER_LISTEN {address}: another program has that port")],
+        &[&format!(
+            "ISSUER_LISTEN: {address}: another program has that port"
+        )],
     );
 }
 
@@ -295,6 +297,15 @@ fn an_address_that_is_none_is_wrong_usage_and_told_the_form() {
         "127.0.0.1:65536",
         "127.0.0.1:http",
         "localhost:80/",
+        "127.0.0.1:+80",
+        "127.0.0.1:8080:80",
+        "256.0.0.1:80",
+        "1.2.3:80",
+        "::1:80",
+        "::8080",
+        "[::1:80",
+        "[::g]:80",
+        "a,b:80",
     ] {
         home.run(&["serve", &format!("--listen={address}")])
             .fails_saying(2, &["--listen: must be ADDRESS:PORT, such as 127.0.0.1:8080"]);
@@ -315,9 +326,66 @@ fn forms_of_other_tools_are_never_taken_for_the_name_of_a_file() {
         ("sqlite://:memory:", "must be memory:"),
         ("sqlite:///:memory:", "must be memory:"),
         ("sqlite:file::memory:?cache=shared", "must be memory:"),
-        ("sqlite:users.db?mode=rwc", "write sqlite:users.db"),
-        ("sqlite://users.db?mode=rwc", "write sqlite:users.db"),
-        ("sqlite:file:users.db", "write sqlite:users.db"),
+        ("sqlite::MEMORY:", "must be memory:"),
+        ("sqlite::memory", "must be memory:"),
+        (":memory:", "must be memory:"),
+        ("memory", "must be memory:"),
+        ("sqlite:users.db?mode=rwc", "write sqlite:users.db\n"),
+        ("sqlite://users.db?mode=rwc", "write sqlite:users.db\n"),
+        ("sqlite:////tmp/users.db?mode=rwc", "write sqlite:/tmp/users.db\n"),
+        (
+            "sqlite:///users.db?mode=rwc",
+            "write sqlite:/users.db for a path from the root, sqlite:users.db for one from the working folder",
+        ),
+        ("sqlite:users.db?mode=memory&cache=shared", "must be memory:"),
+        ("sqlite:?mode=memory", "must be sqlite:PATH, sled:PATH or memory:"),
+        ("sqlite:file:users.db", "write sqlite:users.db\n"),
+        ("sqlite:file:users.db?mode=rwc", "write sqlite:users.db\n"),
+        (
+            "sqlite:FILE:/tmp/users.db?mode=ro",
+            "write sqlite:/tmp/users.db\n",
+        ),
+        ("sqlite:file:///tmp/users.db", "write sqlite:/tmp/users.db\n"),
+        (
+            "sqlite:file://localhost/tmp/users.db",
+            "write sqlite:/tmp/users.db\n",
+        ),
+        ("sqlite://", "must be sqlite:PATH, sled:PATH or memory:"),
+        ("sqlite:///", "must be sqlite:PATH, sled:PATH or memory:"),
+        ("file:users.db", "must be sqlite:PATH, sled:PATH or memory:"),
+        (
+            "sqlite+pysqlite:///users.db",
+            "must be sqlite:PATH, sled:PATH or memory:",
+        ),
+        (
+            "jdbc:sqlite:users.db",
+            "must be sqlite:PATH, sled:PATH or memory:",
+        ),
+        (
+            "sqlite://me:sesame@host/users.db",
+            "must be sqlite:PATH, sled:PATH or memory:",
+        ),
+        ("sled:///tmp/users", "write sled:/tmp/users\n"),
+        (
+            "sqlite: users.db",
+            "must not begin or end with white space or quotes",
+        ),
+        (
+            "sqlite:users.db\n",
+            "must not begin or end with white space or quotes",
+        ),
+        (
+            "sqlite:\"users.db\"",
+            "must not begin or end with white space or quotes",
+        ),
+        (
+            "sqlite:~bob/users.db",
+            "no shell has expanded the ~bob here; write the whole path",
+        ),
+        (
+            "sqlite:$STATE/users.db",
+            "no shell has expanded the $STATE here; write the whole path",
+        ),
         ("sqlite:~/users.db", "no shell has expanded the ~ here; write "),
         ("sled:~/users", "no shell has expanded the ~ here; write "),
         ("sled://users", "write sled:users"),
@@ -344,11 +412,14 @@ fn forms_of_other_tools_are_never_taken_for_the_name_of_a_file() {
     assert!(home.path().join("users.db").exists());
     home.run(&["issue", "amy", "--store", "SQLite:other.db"]).line();
     home.run(&["issue", "amy", "--store", "memory:"]).line();
+    home.run(&["issue", "amy", "--store", "sqlite:./~bob"]).line();
+    assert!(home.path().join("~bob").exists());
 }
 
 #[test]
 fn a_tilde_that_no_shell_expanded_is_told_the_whole_path() {
-    let home = Home::new();
+    // Which sets no store by itself: that would be in the other data folder.
+    let home = Home::on(Store::Sqlite);
     let whole = home.path().join("data here");
     let right = format!("write {} (", whole.display());
     let by_flag = home.run(&["issue", "amy", "--data-dir=~/data here"]);
@@ -358,9 +429,69 @@ fn a_tilde_that_no_shell_expanded_is_told_the_whole_path() {
             .env("ISSUER_DATA_DIR", "~/data here"),
     );
     by_variable.fails_saying(2, &["ISSUER_DATA_DIR: ", &right]);
+    let by_file = home.path().join("issuer.toml");
+    fs::write(&by_file, "data_dir = \"$HOME/data here\"\n").unwrap();
+    let done = Done::of(
+        home.command(&["issue", "amy"])
+            .env_remove("ISSUER_DATA_DIR")
+            .env("ISSUER_CONFIG", &by_file),
+    );
+    done.fails_saying(2, &["issuer.toml: data_dir: ", &right]);
+    fs::remove_file(by_file).unwrap();
+    for wrong in ["~bob/x", "$STATE/x", "${STATE}/x"] {
+        home.run(&["issue", "amy", &format!("--data-dir={wrong}")])
+            .fails_saying(
+                2,
+                &["--data-dir: ", "no shell has expanded", "write the whole path"],
+            );
+    }
     let by_config = home.run(&["issue", "amy", "--config=~/issuer.toml"]);
     by_config.fails_saying(2, &["--config: ", "no shell has expanded the ~ here"]);
     assert!(fs::read_dir(home.path()).unwrap().next().is_none());
     home.run(&["issue", "amy", &format!("--data-dir={}", whole.display())])
         .line();
+}
+
+#[test]
+fn a_path_with_white_space_or_quotes_around_it_makes_nothing() {
+    let home = Home::new();
+    let here = home.path().to_str().unwrap().to_owned();
+    for path in [
+        format!(" {here}/data"),
+        format!("{here}/data "),
+        format!("{here}/data\n"),
+        format!("\"{here}/data\""),
+        format!("'{here}/data'"),
+    ] {
+        let rule = "must not begin or end with white space or quotes";
+        Done::of(home.command(&["issue", "amy"]).env("ISSUER_DATA_DIR", &path))
+            .fails(2, &format!("ISSUER_DATA_DIR: {rule}"));
+        Done::of(home.command(&["issue", "amy"]).env("ISSUER_CONFIG", &path))
+            .fails(2, &format!("ISSUER_CONFIG: {rule}"));
+    }
+    assert!(fs::read_dir(home.path()).unwrap().next().is_none());
+}
+
+#[test]
+fn an_error_that_a_value_leads_to_later_names_where_it_came_from_as_well() {
+    let home = Home::new();
+    let rule = "the refresh window must be shorter than the lifetime";
+    home.run(&["issue", "amy", "--refresh-window", "7d"])
+        .fails(2, &format!("--refresh-window: {rule}"));
+    let mut command = home.command(&["issue", "amy", "--lifetime", "1h"]);
+    Done::of(command.env("ISSUER_REFRESH_WINDOW", "1h")).fails(2, &format!("ISSUER_REFRESH_WINDOW: {rule}"));
+    let file = home.path().join("file");
+    fs::write(&file, "").unwrap();
+    Done::of(home.command(&["issue", "amy"]).env("ISSUER_DATA_DIR", &file)).fails_saying(
+        2,
+        &[&format!("ISSUER_DATA_DIR: {}: is not a folder", file.display())],
+    );
+}
+
+#[test]
+fn lists_may_have_white_space_behind_their_commas() {
+    let home = Home::new();
+    let origins = "https://a.example, https://b.example";
+    let mut command = home.command(&["serve", "--listen=127.0.0.1:0", "--cors-headers=X-A, X-B"]);
+    Server::start(command.env("ISSUER_CORS_ORIGINS", origins)).stop();
 }

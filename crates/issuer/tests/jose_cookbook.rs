@@ -12,7 +12,7 @@ mod vectors;
 
 use std::process::Command;
 
-use issuer::jose::{Expected, KeySet, SigningKey, UnverifiedToken};
+use issuer::jose::{Expected, KeyError, KeySet, SigningKey, UnverifiedToken};
 use jose_forge::{HEADER, NOW, at, forge, keys, verify};
 use serde_json::Value;
 
@@ -34,6 +34,34 @@ fn the_compact_example_of_rfc_7520_with_hmac_verifies_with_its_key() {
     let token = example["output"]["compact"].as_str().unwrap();
     let signed = payload(&keys, token).unwrap();
     assert_eq!(signed, example["input"]["payload"].as_str().unwrap().as_bytes());
+}
+
+#[test]
+fn examples_with_keys_of_other_kinds_are_refused_as_tokens_and_as_keys() {
+    for file in [
+        "jws/4_1.rsa_v15_signature.json",
+        "jws/4_2.rsa-pss_signature.json",
+        "jws/4_3.ecdsa_signature.json",
+        "curve25519/jws.json",
+        "curve25519/ecdh-es.json",
+    ] {
+        let Some(example) = example(file) else {
+            return;
+        };
+        let key = &example["input"]["key"];
+        assert!(SigningKey::from_jwk(&key.to_string()).is_err(), "{file}");
+        let hmac = SigningKey::hs256([7; 32]).unwrap();
+        let hmac = match key["kid"].as_str() {
+            // A key of ours that the header of the example names.
+            Some(kid) => hmac.with_kid(kid).unwrap(),
+            None => hmac,
+        };
+        let keys = KeySet::new(hmac);
+        for (form, output) in example["output"].as_object().unwrap() {
+            let token = output.as_str().map_or_else(|| output.to_string(), str::to_owned);
+            assert_eq!(payload(&keys, &token), None, "{file}: {form}");
+        }
+    }
 }
 
 #[test]
@@ -142,9 +170,44 @@ fn claims_and_headers_that_are_no_json_are_refused_and_unknown_claims_may_be_any
         if name.starts_with("y_") {
             good += 1;
             assert!(verified.is_ok(), "{name}: {verified:?}");
+        } else if name.starts_with("n_") {
+            assert!(verified.is_err(), "{name}: an unknown claim");
         }
     }
     assert!(bad > 150 && good > 90, "{bad} bad, {good} good");
+}
+
+#[test]
+fn keys_that_are_no_json_are_refused_and_unknown_members_of_a_key_may_be_any_json() {
+    let Some(texts) = json_texts() else {
+        return;
+    };
+    let (mut bad, mut good) = (0, 0);
+    for (name, bytes) in &texts {
+        // A key comes as text.
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            continue;
+        };
+        let k = "KioqKioqKioqKioqKioqKioqKioqKioqKioqKioqKio";
+        let key = format!(r#"{{"kty":"oct","alg":"HS256","k":"{k}","x":{text}}}"#);
+        let with_member = SigningKey::from_jwk(&key).map(drop);
+        let in_set = KeySet::from_jwks(&format!(r#"{{"keys":[{key}],"x":{text}}}"#)).map(drop);
+        if name.starts_with("n_") {
+            bad += 1;
+            for refused in [
+                SigningKey::from_jwk(text).map(drop),
+                KeySet::from_jwks(text).map(drop),
+                with_member,
+                in_set,
+            ] {
+                assert_eq!(refused, Err(KeyError::Malformed), "{name}");
+            }
+        } else if name.starts_with("y_") {
+            good += 1;
+            assert_eq!((with_member, in_set), (Ok(()), Ok(())), "{name}");
+        }
+    }
+    assert!(bad > 140 && good > 90, "{bad} bad, {good} good");
 }
 
 /// RFC 7515 section 4.1.9.

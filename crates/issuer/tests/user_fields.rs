@@ -326,6 +326,12 @@ fn an_avatar_url_whose_authority_breaks_a_rule_is_told_which() {
             "http://a\u{2100}b/",
             "http://a\u{200b}b/",
             "http://\u{1f4a9}/",
+            // Symbols that Unicode counts among what is alphabetic.
+            "http://\u{24b6}bc/",
+            "http://\u{24e9}bc/",
+            "http://\u{1f130}bc/",
+            "http://\u{1f150}bc/",
+            "http://\u{1f189}bc/",
         ],
     );
     refused(

@@ -8,7 +8,8 @@ use std::fmt;
 pub enum KeyError {
     /// The secret is shorter than the hash (32, 48, 64 bytes) or longer than 1,024 bytes.
     Length,
-    /// The secret is the text of a PEM or SSH key, most likely a public one: whoever knows that could sign tokens.
+    /// The secret is a key of another kind (PEM, DER, SSH, JWK), most likely a public one: everybody who knows it could sign
+    /// tokens.
     KeyText,
     /// The `kid` is not 1 to 128 visible ASCII characters without `"` and `\`.
     Kid,
@@ -34,7 +35,7 @@ impl fmt::Display for KeyError {
                 "a secret must be 32 (HS256), 48 (HS384) or 64 (HS512) bytes or longer, and at most 1024"
             }
             Self::KeyText => {
-                "an HMAC secret must be random bytes, and this is the text of a PEM or SSH key, which others may know"
+                "an HMAC secret must be random bytes, and this is a key of another kind (PEM, DER, SSH or JWK), which others may know"
             }
             Self::Kid => {
                 "a kid must be 1 to 128 visible ASCII characters other than the double quote and the backslash"

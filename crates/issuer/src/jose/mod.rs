@@ -47,6 +47,7 @@ mod jwt;
 mod key_error;
 mod key_set;
 mod members;
+mod other_key;
 mod sign_error;
 mod signing_key;
 mod token;

@@ -111,8 +111,17 @@ fn may_be_in_a_name(c: char) -> bool {
     if c.is_ascii() {
         c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=".contains(c)
     } else {
-        c.is_alphabetic() || is_digit(c)
+        c.is_alphabetic() && !is_letter_in_a_shape(c) || is_digit(c)
     }
+}
+
+/// Whether it is a letter in a circle or a square: a symbol (general category `So`) that Unicode counts among what is
+/// alphabetic, and that a browser maps to the letter.
+const fn is_letter_in_a_shape(c: char) -> bool {
+    matches!(
+        c,
+        '\u{24B6}'..='\u{24E9}' | '\u{1F130}'..='\u{1F149}' | '\u{1F150}'..='\u{1F169}' | '\u{1F170}'..='\u{1F189}'
+    )
 }
 
 /// Whether it is a digit of a script (general category `Nd`): each script of the basic plane has its ten in a row.
