@@ -48,7 +48,7 @@ pub struct HttpApi {
     choice: Choice,
 }
 
-/// What the SDKs of the product send along.
+/// The headers that the SDKs of the product send along.
 const SDK_HEADERS: [HeaderName; 2] = [
     HeaderName::from_static("im-client-id"),
     HeaderName::from_static("x-timezone"),

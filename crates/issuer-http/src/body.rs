@@ -109,7 +109,7 @@ const fn unsupported(message: &'static str) -> ApiError {
     )
 }
 
-/// What `Content-Type` says of a body.
+/// The media type of a body, from its `Content-Type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum MediaType {
     /// `application/json`, alone or with `charset=utf-8`, in any case; exactly once.
@@ -153,7 +153,7 @@ fn charset(value: &str) -> MediaType {
     }
 }
 
-/// Whether `Content-Encoding` names anything but `identity`.
+/// A `Content-Encoding` names a coding other than `identity`.
 fn is_encoded(headers: &HeaderMap) -> bool {
     headers.get_all(header::CONTENT_ENCODING).iter().any(|value| {
         let codings = value.as_bytes().split(|byte| *byte == b',');

@@ -1,4 +1,4 @@
-//! What happens to every request: the rules of HTTP/1.1, its id, its line in the log, and what a panic becomes.
+//! The layer around every route: the rules of HTTP/1.1, its id, its line in the log, and what a panic becomes.
 
 use std::{
     convert::Infallible,

@@ -21,7 +21,7 @@ pub(crate) struct ApiError {
     status: StatusCode,
     code: &'static str,
     message: Cow<'static, str>,
-    /// What a client needs beside the body.
+    /// A header that a client needs beside the body.
     header: Option<(HeaderName, HeaderValue)>,
 }
 
@@ -87,7 +87,7 @@ impl ApiError {
         Self::invalid_token().with_header(header::WWW_AUTHENTICATE, "Bearer")
     }
 
-    /// What was sent is no live token.
+    /// A token was sent, and it is not live.
     pub(crate) fn invalid_token() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,

@@ -9,7 +9,7 @@ use axum::{
 
 use crate::error::ApiError;
 
-/// What becomes of an HTTP/1.1 request without `Host`.
+/// The treatment of an HTTP/1.1 request without `Host`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MissingHost {
     /// It is answered: requests that are made in the process, such as those of a host's tests, have none.
@@ -27,7 +27,7 @@ pub(crate) fn check(request: &Request, missing_host: MissingHost) -> Result<(), 
     check_host(request, missing_host)
 }
 
-/// Whether the connection must end with the answer. hyper's parser accepts malformed ends of chunks, and could take the next
+/// The connection must end with the answer. hyper's parser accepts malformed ends of chunks, and could take the next
 /// request for a trailer of this one.
 pub(crate) fn ends_connection(request: &Request) -> bool {
     request.version() <= Version::HTTP_11 && request.headers().contains_key(header::TRANSFER_ENCODING)

@@ -112,7 +112,7 @@ fn protect(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether the answer depends on whose token came. An extractor sees the request alone; the layer reads this once the answer
+/// A mark: the answer depends on whose token came. An extractor sees the request alone; the layer reads this once the answer
 /// is there.
 #[derive(Clone, Debug, Default)]
 struct Personal(Arc<AtomicBool>);

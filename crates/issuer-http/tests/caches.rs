@@ -1,4 +1,4 @@
-//! What a shared cache between clients and the host may keep: nothing that was for one user.
+//! Shared caches between clients and the host: they may keep no answer that was for one user.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod client;

@@ -39,10 +39,10 @@ use crate::{
 /// Bytes of the longest head of a request.
 pub(crate) const MAX_HEAD_BYTES: usize = 32 * 1_024;
 
-/// How long a connection may be silent before its first byte.
+/// The longest silence of a connection before its first byte.
 pub(crate) const FIRST_BYTE_TIME: Duration = Duration::from_secs(10);
 
-/// How long a connection stays open between an answer and the next request, where nothing is set: longer than the 60 s for
+/// The time for which a connection stays open between an answer and the next request, where nothing is set: longer than the 60 s for
 /// which common proxies keep theirs, or they would send requests into connections that are being closed.
 pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
@@ -145,7 +145,7 @@ async fn converse(
     .await;
 }
 
-/// Whether the deadline has passed; if not, the task is woken at the latest when it has.
+/// True once the deadline has passed; before, the task is woken at the latest when it has.
 fn has_passed(mut timer: Pin<&mut Sleep>, deadline: tokio::time::Instant, context: &mut Context<'_>) -> bool {
     // A deadline that only moves on, as that of a busy connection does, needs no change before the timer fires.
     if deadline < timer.deadline() {

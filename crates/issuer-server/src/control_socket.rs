@@ -51,7 +51,7 @@ const LAST_CALL: Duration = Duration::from_millis(20);
 #[derive(Serialize, Deserialize)]
 struct Message {
     store: String,
-    /// What the store is, whatever its name; `None` where it is not there yet.
+    /// The file of the store, whatever its name; `None` where it is not there yet.
     #[serde(default)]
     file: Option<FileId>,
     flags: TokenSettings,
@@ -113,7 +113,7 @@ pub(crate) fn ask_server(
     Ok(None)
 }
 
-/// Whether a server that a command would find holds this store.
+/// True if a server that a command would find holds this store.
 pub(crate) fn is_held(dir: &DataDir, store: &StoreUrl) -> Result<bool, Failure> {
     for place in places(dir, store) {
         if holds(&place, store)? {
@@ -176,7 +176,7 @@ fn connect(dir: &DataDir) -> Result<Option<BlockingStream>, Failure> {
     }
 }
 
-/// What makes the socket possible.
+/// The remedy where the socket cannot be made.
 fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
@@ -256,13 +256,13 @@ struct SocketFile(PathBuf);
 pub(crate) struct Held {
     pub(crate) tokens: TokenService,
     pub(crate) store: StoreUrl,
-    /// What the store was when it was opened.
+    /// The file of the store when it was opened.
     pub(crate) file: Option<FileId>,
     pub(crate) settings: TokenSettings,
 }
 
 impl Held {
-    /// Whether this is the store that a command means. By its name, too: where another file took its place, the server
+    /// True if this is the store that a command means. By its name, too: where another file took its place, the server
     /// says so, and a command that worked on that file would hide it.
     fn is_store_of(&self, message: &Message) -> bool {
         message.store == self.store.to_string() || (message.file.is_some() && message.file == self.file)

@@ -1,4 +1,4 @@
-//! What the help and the pages say, held against the constants.
+//! Tests: the numbers in the help and in the pages are those of the constants.
 
 use std::time::Duration;
 

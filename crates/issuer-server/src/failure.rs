@@ -1,6 +1,6 @@
 //! How a command ends when it does not end well.
 
-use std::{fmt, process::ExitCode};
+use std::{fmt, iter, process::ExitCode};
 
 use issuer_service::{BuildError, Error};
 use issuer_store::StoreError;
@@ -104,14 +104,11 @@ impl From<BuildError> for Failure {
     }
 }
 
-/// What went wrong and, in parentheses, what is below it, such as the words of SQLite.
+/// The message of an error and, in parentheses, those of its causes, such as the words of SQLite.
 fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut causes = Vec::new();
-    let mut below = error.source();
-    while let Some(cause) = below {
-        causes.push(cause.to_string());
-        below = cause.source();
-    }
+    let causes: Vec<String> = iter::successors(error.source(), |&cause| cause.source())
+        .map(ToString::to_string)
+        .collect();
     if causes.is_empty() {
         error.to_string()
     } else {

@@ -1,4 +1,4 @@
-//! Who may read and write the files of the data folder: how they are made, and which are refused.
+//! Permissions of the files in the data folder: how the files are made, and which are refused.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -23,7 +23,7 @@ pub(crate) enum FilePermissions {
     Any,
 }
 
-/// What a file is refused for.
+/// The kind of a file, which decides the permissions that are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// A file that nobody else may read: keys.

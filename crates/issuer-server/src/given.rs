@@ -15,7 +15,7 @@ use crate::{failure::Failure, settings::Settings};
 /// A setting: `max_live_tokens` in the file, `ISSUER_MAX_LIVE_TOKENS`, `--max-live-tokens`.
 struct Declared {
     name: &'static str,
-    /// What stands for the value in the help.
+    /// The placeholder of the value in the help.
     value: &'static str,
     help: &'static str,
     used_by: Users,
@@ -32,7 +32,7 @@ enum Users {
     Serve,
 }
 
-/// What a command does with tokens.
+/// The use that a command makes of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Serve,
@@ -162,7 +162,7 @@ const SETTINGS: &[Declared] = &[
 /// The file of settings is no setting in the file.
 const CONFIG: &str = "config";
 
-/// What is given, by name. It is parsed when a command uses it: see [`Given::settings`].
+/// The values that are given, by name. A value is parsed when a command uses it: see [`Given::settings`].
 #[derive(Clone, Default)]
 pub(crate) struct Given(BTreeMap<&'static str, (Value, Origin)>);
 
@@ -216,7 +216,7 @@ impl Args for Given {
                 .value_name(setting.value)
                 .help(help)
                 .global(true)
-                // What is any text; of a path or a number, it is more likely the next flag.
+                // Of any text. In place of a path or a number, `-x` is more likely the next flag.
                 .allow_hyphen_values(matches!(setting.value, "TEXT" | "KEY"))
                 .value_parser(value_parser!(OsString));
             command = command.arg(arg);
@@ -324,8 +324,7 @@ pub(crate) fn check_path_text(path: &Path) -> Result<(), String> {
     let Some(first) = first.filter(|first| first.starts_with(['~', '$'])) else {
         return Ok(());
     };
-    let home = env::var_os("HOME").filter(|home| !home.is_empty());
-    let home = home.map_or_else(|| "/home/NAME".into(), PathBuf::from);
+    let home = environment("HOME").map_or_else(|| "/home/NAME".into(), PathBuf::from);
     let whole = match &*first {
         "~" | "$HOME" | "${HOME}" => {
             let rest: PathBuf = path.components().skip(1).collect();

@@ -30,10 +30,10 @@ pub(crate) const MAX_QUEUED_BYTES: usize = 1 << 20;
 /// written in pieces of this size, so that none is cut where the process ends while the thread waits for the reader.
 const PIECE_BYTES: usize = if cfg!(target_os = "linux") { 4_096 } else { 512 };
 
-/// How long the thread waits before it tries again, after lines could not be written.
+/// The pause before the thread tries again, after lines could not be written.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How long the thread waits before it asks again whether there is room, where another process made the pipe
+/// The pause before the thread asks again for room, where another process made the pipe
 /// non-blocking for all who share it.
 const ROOM: Duration = Duration::from_millis(10);
 
@@ -51,12 +51,12 @@ struct Shared {
 #[derive(Default)]
 struct State {
     queued: Vec<u8>,
-    /// How many lines came after those that are queued, and found no room.
+    /// Lines that came after the queued ones and found no room.
     dropped: u64,
-    /// Whether the queue is written without waiting for more lines.
+    /// The queue is written without waiting for more lines.
     is_urgent: bool,
     is_closed: bool,
-    /// Whether everything is written, and nobody writes any more.
+    /// Everything is written, and the thread has ended.
     is_finished: bool,
 }
 
@@ -92,7 +92,7 @@ impl Lines {
         drop(finished.unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// What is queued.
+    /// Takes the queued lines.
     pub(crate) fn take(&self) -> Vec<u8> {
         mem::take(&mut self.0.lock().queued)
     }
@@ -159,9 +159,9 @@ impl Shared {
 struct Output<W, M> {
     out: W,
     missing: M,
-    /// How many lines are missing that nothing tells of yet.
+    /// Missing lines that no line of the log has reported yet.
     lost: u64,
-    /// Whether the last line that was written lacks its end.
+    /// The last line that was written lacks its end.
     is_torn: bool,
 }
 
@@ -170,7 +170,7 @@ impl<W: Write, M: Fn(u64) -> Vec<u8>> Output<W, M> {
         self.report_lost();
         while !lines.is_empty() {
             let (piece, rest) = lines.split_at(piece(lines));
-            // What is missing before must be told before.
+            // Lines that are missing before this piece are reported before it.
             let whole = if self.lost == 0 { self.write(piece) } else { 0 };
             self.lost += count(piece.get(whole..).unwrap_or_default());
             lines = rest;
@@ -219,7 +219,7 @@ pub(crate) fn write_all(out: &mut impl Write, bytes: &[u8]) -> Result<(), usize>
     Ok(())
 }
 
-/// How many bytes of these lines are written with one system call: whole lines, at least one.
+/// The number of bytes of these lines that are written with one system call: whole lines, at least one.
 fn piece(lines: &[u8]) -> usize {
     let Some(part) = lines.get(..PIECE_BYTES) else {
         return lines.len();
@@ -291,7 +291,7 @@ mod tests {
         failures: usize,
         is_stalled: bool,
         is_waited_for: bool,
-        /// How many bytes it still takes before it fails.
+        /// The bytes that it still takes before it fails.
         room: Option<usize>,
     }
 

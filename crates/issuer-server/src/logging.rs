@@ -16,7 +16,7 @@ use crate::{
     log_lines::{Lines, write_all},
 };
 
-/// How long a process that ends waits for the reader of standard error.
+/// The time for which a process that ends waits for the reader of standard error.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Held while there is something to log. Dropped, it waits until the lines are written, for [`PATIENCE`].

@@ -76,7 +76,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
     }
 }
 
-/// What clap says: the help or the version on standard output, or what is wrong with the command line.
+/// Prints the answer of clap: the help or the version on standard output, or an error about the command line.
 fn answer(error: clap::Error) -> ExitCode {
     if !error.use_stderr() {
         error.exit();

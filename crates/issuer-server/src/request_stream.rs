@@ -23,10 +23,10 @@ use tokio::{
     time::Instant,
 };
 
-/// How long the head of a request may take to arrive, from its first byte.
+/// The longest time that the head of a request may take to arrive, from its first byte.
 pub(crate) const HEAD_TIME: Duration = Duration::from_secs(10);
 
-/// How long a client may take no byte of an answer.
+/// The longest time for which a client may take no byte of an answer.
 pub(crate) const WRITE_TIME: Duration = Duration::from_secs(30);
 
 /// A name of the same length as `Transfer-Encoding`, for a coding that hyper must not see.
@@ -37,7 +37,7 @@ const CODING: &[u8] = b"transfer-encoding";
 /// A longer `Transfer-Encoding` is left to hyper: bytes that are held back cost memory.
 const MAX_CODING_LINE: usize = 1_024;
 
-/// How far a connection has come. Clones share it; one task at a time uses it.
+/// The progress of a connection. Clones share it; one task at a time uses it.
 #[derive(Clone, Debug)]
 pub(crate) struct Progress(Arc<Mutex<State>>);
 
@@ -50,7 +50,7 @@ struct State {
     stalled: Option<Instant>,
 }
 
-/// What a connection waits for.
+/// The event that a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// The first byte of the next request, since the last answer.
@@ -63,7 +63,7 @@ enum Phase {
     Answer,
 }
 
-/// What the next bytes of the stream are.
+/// The part of a request that the next bytes of the stream belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expects {
     Head,
@@ -111,7 +111,7 @@ impl Progress {
         self.state().phase = Phase::Request(Instant::now());
     }
 
-    /// Whether the client is waited for.
+    /// True while the server waits for the client.
     pub(crate) fn waits_for_client(&self) -> bool {
         self.state().phase != Phase::Answer
     }
@@ -139,7 +139,7 @@ pub(crate) struct RequestStream<S> {
     stream: S,
     progress: Progress,
     line: Line,
-    /// What was read and not handed over.
+    /// Bytes that were read and not handed over.
     ahead: Vec<u8>,
     /// So many bytes of it may be handed over.
     ready: usize,
@@ -170,7 +170,7 @@ impl<S> RequestStream<S> {
     }
 }
 
-/// How many of these bytes, which are the next ones, may be handed over now: up to the end of a head or of a body, and
+/// The number of these bytes, the next ones, that may be handed over now: up to the end of a head or of a body, and
 /// without the beginning of a line that has to be seen whole.
 fn admit(progress: &Progress, line: &mut Line, bytes: &mut [u8]) -> usize {
     let mut state = progress.state();
@@ -225,7 +225,7 @@ fn admit_head(line: &mut Line, bytes: &mut [u8]) -> (usize, bool) {
     (admitted, hides_coding)
 }
 
-/// Whether this is a `Transfer-Encoding`, or may become one.
+/// True if this line is a `Transfer-Encoding`, or may become one.
 fn is_coding(line: &[u8]) -> bool {
     let name = line.get(..CODING.len()).unwrap_or(line);
     let is_name = CODING

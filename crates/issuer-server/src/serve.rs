@@ -27,7 +27,7 @@ use crate::{
 /// store.
 const DRAIN_TIME: Duration = Duration::from_secs(7);
 
-/// How long the server takes to stop in all: the ten seconds that are promised, less some for the last lines of the log
+/// The time that a stop of the server takes in all: the ten seconds that are promised, less some for the last lines of the log
 /// ([`logging::PATIENCE`]) and for the process to end.
 pub(crate) const STOP_TIME: Duration = Duration::from_secs(9);
 
@@ -271,7 +271,7 @@ impl Signals {
     }
 }
 
-/// Whether this process was started with SIGHUP ignored, as `nohup` does.
+/// True if this process was started with SIGHUP ignored, as `nohup` does.
 #[cfg(unix)]
 fn ignores_hangup() -> bool {
     use std::io::{IsTerminal as _, stderr, stdin, stdout};

@@ -13,10 +13,10 @@ use crate::{data_dir::DataDir, failure::Failure, store_url::StoreUrl};
 
 const FILE: &str = "keys.json";
 
-/// How many users are read at a time.
+/// Users that are read at a time.
 const PAGE: usize = 1_000;
 
-/// What to do where `keys.json` is missing and the store holds live tokens, which no other key can check.
+/// The decision where `keys.json` is missing and the store holds live tokens, which no other key can check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LostKeys {
     /// Nothing: the file may still be found.

@@ -33,7 +33,7 @@ pub(crate) enum Access {
     Exclusive,
 }
 
-/// What tells a file or a folder from all others of this machine that exist at the same time.
+/// The identity of a file or a folder among all of this machine that exist at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileId {
     device: u64,
@@ -106,7 +106,7 @@ enum RightPath {
     RootOrFolder(String),
 }
 
-/// What a text means as a path: behind slashes as `SQLAlchemy`, `sqlx` and the URIs of SQLite have them, or as it is.
+/// The path that a text means: behind slashes as `SQLAlchemy`, `sqlx` and the URIs of SQLite have them, or as it is.
 fn right_path(scheme: &str, text: &str, is_uri: bool) -> Result<RightPath, String> {
     if text.trim_start_matches('/').starts_with(':') {
         // `:memory:`, also misspelt.
@@ -193,7 +193,7 @@ impl StoreUrl {
         None
     }
 
-    /// Whether both are the same file or folder, through whatever links.
+    /// True if both are the same file or folder, through any links.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self == other || self.file_id().is_some_and(|id| Some(id) == other.file_id())
     }

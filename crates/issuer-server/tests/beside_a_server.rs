@@ -245,14 +245,7 @@ fn the_socket_is_for_its_owner_alone_and_goes_with_the_server() {
     assert_eq!(socket.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     server.stop();
     assert!(!socket.exists());
-    let left: Vec<_> = fs::read_dir(home.data_dir())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .collect();
-    assert!(
-        !left.iter().any(|name| name.to_string_lossy().ends_with(".new")),
-        "{left:?}"
-    );
+    home.assert_nothing_is_half_made();
 }
 
 #[test]

@@ -151,14 +151,7 @@ fn eight_that_start_at_once_on_nothing_end_with_one_key() {
     let keys: serde_json::Value =
         serde_json::from_slice(&fs::read(home.data_dir().join("keys.json")).unwrap()).unwrap();
     assert_eq!(keys["keys"].as_array().unwrap().len(), 1);
-    let left: Vec<_> = fs::read_dir(home.data_dir())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .collect();
-    assert!(
-        !left.iter().any(|name| name.to_string_lossy().ends_with(".new")),
-        "{left:?}"
-    );
+    home.assert_nothing_is_half_made();
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What went wrong is said once: an error says a sentence of its own, or that of the error below, and never both.
+//! Error chains: an error says a sentence of its own, or that of the error below it, and never both.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

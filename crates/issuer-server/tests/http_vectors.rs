@@ -12,44 +12,17 @@
 )]
 
 mod program;
+#[path = "../../issuer/tests/vectors/mod.rs"]
+mod vectors;
 
-use std::{
-    fs,
-    io::Write as _,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, process::Command};
 
 use program::{Answer, Ask, Server};
 use serde_json::Value;
 
-/// Where the file is, or `None` where no vectors are.
-fn vectors(file: &str) -> Option<PathBuf> {
-    let (folder, wanted) = match std::env::var_os("ISSUER_VECTORS") {
-        Some(folder) => (PathBuf::from(folder), true),
-        None => (
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"),
-            false,
-        ),
-    };
-    let path = folder.join(file);
-    if !wanted && !path.exists() {
-        // Past the capture of `eprintln!`, so that it is seen although the test passes.
-        writeln!(
-            std::io::stderr(),
-            "SKIPPED: no {} (set ISSUER_VECTORS)",
-            path.display()
-        )
-        .unwrap();
-        return None;
-    }
-    assert!(path.exists(), "{} is missing", path.display());
-    Some(path)
-}
-
 /// The files of `JSONTestSuite`, by name.
 fn json_files() -> Option<Vec<(String, Vec<u8>)>> {
-    let archive = vectors("json/test_parsing.tar.gz")?;
+    let archive = vectors::path("json/test_parsing.tar.gz")?;
     let folder = tempfile::tempdir().unwrap();
     let unpacked = Command::new("tar")
         .arg("-xzf")
@@ -118,7 +91,7 @@ fn each_file_of_json_test_suite_is_refused_or_accepted_as_its_name_says() {
 
 /// The sequences of the file, with their numbers, and whether they are valid.
 fn sequences() -> Option<Vec<(String, Vec<u8>, bool)>> {
-    let text = fs::read_to_string(vectors("utf8/utf8tests.txt")?).unwrap();
+    let text = vectors::text("utf8/utf8tests.txt")?;
     let lines = text
         .lines()
         .filter(|line| !line.is_empty() && !line.starts_with('#'));

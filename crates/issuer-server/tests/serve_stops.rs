@@ -42,6 +42,17 @@ fn halves(user: &str) -> (Vec<u8>, Vec<u8>) {
     (first, second)
 }
 
+/// A connection that has sent the first half of a request for a token for Amy, which the server has read; and the rest.
+fn half_sent(server: &Server) -> (Connection, Vec<u8>) {
+    let (first, second) = halves("amy");
+    let mut slow = server.connect();
+    slow.send(&first);
+    // Answered after the head of the other was read: one thread at least has got as far.
+    server.token("bob");
+    thread::sleep(Duration::from_millis(200));
+    (slow, second)
+}
+
 /// Waits until the server has seen the signal: it takes no more connections.
 fn wait_until_it_stops(server: &Server) {
     let start = Instant::now();
@@ -108,11 +119,7 @@ fn a_stop_closes_the_store_whatever_is_open_and_under_way() {
 fn the_hangup_of_a_closed_terminal_stops_the_server_as_sigterm_does_and_the_log_says_so() {
     let home = Home::new();
     let server = home.serve(&[]);
-    let (first, second) = halves("amy");
-    let mut slow = server.connect();
-    slow.send(&first);
-    server.token("bob");
-    thread::sleep(Duration::from_millis(200));
+    let (mut slow, second) = half_sent(&server);
     server.signal("HUP");
     wait_until_it_stops(&server);
     slow.send(&second);
@@ -220,12 +227,7 @@ fn a_connection_that_idles_holds_nothing_up() {
 fn a_request_under_way_is_answered_and_its_token_is_kept_while_new_connections_are_refused() {
     let home = Home::new();
     let server = home.serve(&[]);
-    let (first, second) = halves("amy");
-    let mut slow = server.connect();
-    slow.send(&first);
-    // Answered after the head of the other was read: one thread at least has got as far.
-    server.token("bob");
-    thread::sleep(Duration::from_millis(200));
+    let (mut slow, second) = half_sent(&server);
     server.signal("TERM");
     wait_until_it_stops(&server);
     thread::sleep(Duration::from_millis(500));

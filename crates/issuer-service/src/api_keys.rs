@@ -35,7 +35,7 @@ impl ApiKey {
     /// Characters of the longest key.
     pub const MAX_CHARS: usize = 512;
 
-    /// How many different characters a key has at least.
+    /// The fewest different characters of a key.
     pub const MIN_DIFFERENT_CHARS: usize = 10;
 
     /// Takes the digest of a key's text.
@@ -50,7 +50,7 @@ impl ApiKey {
     }
 }
 
-/// What is wrong with the text of a key; first what came along when it was copied.
+/// The rule that the text of a key breaks; first those about characters that come along when a key is copied.
 fn broken_rule(text: &str) -> Option<&'static str> {
     let is_quoted = |quote| text.starts_with(quote) || text.ends_with(quote);
     if text.is_empty() {

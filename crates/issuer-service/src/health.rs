@@ -1,4 +1,4 @@
-//! Whether the store can be written, as the writes tell.
+//! Health of the store: the last writes tell whether it can be written.
 
 use std::{
     sync::{
@@ -76,7 +76,7 @@ impl Health {
         self.no_space.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the last write worked, and not too long ago.
+    /// True if the last write worked, and not too long ago.
     pub(crate) fn last_write_worked(&self) -> bool {
         let worked_at = self.worked_at.load(Ordering::Relaxed);
         let age = self.now().saturating_sub(worked_at);

@@ -76,7 +76,7 @@ impl Keeper {
             if !asking.is_empty() {
                 failed = failed.filter(|(at, _)| at.elapsed() < TEST_WRITE_EVERY);
                 let result = match &failed {
-                    // What was written while they waited may have told.
+                    // A write of a caller may have worked while they waited.
                     _ if health.last_write_worked() => Ok(()),
                     Some((_, error)) => Err(error.clone()),
                     None => test_write(store, health),
@@ -99,7 +99,7 @@ impl Keeper {
             pause = match purged {
                 Ok(rows) if rows >= PURGE_BATCH => begun.elapsed().saturating_mul(PURGE_PAUSES),
                 Ok(_) => PURGE_EVERY,
-                // What stays only takes space.
+                // Dead rows that stay only take space.
                 Err(_) => trouble.pause(PURGE_EVERY, PURGE_AT_LEAST_EVERY),
             };
             begun = Instant::now();

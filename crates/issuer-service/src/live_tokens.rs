@@ -22,9 +22,9 @@ struct Kept {
 
 #[derive(Clone, Copy, Default)]
 struct Stripe {
-    /// How often a token of the stripe was forgotten.
+    /// The number of times that a token of the stripe was forgotten.
     forgotten: u64,
-    /// How many of its tokens are being written.
+    /// The number of its tokens that are being written.
     written: usize,
 }
 

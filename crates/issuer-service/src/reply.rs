@@ -54,7 +54,7 @@ impl<T> Reply<T> {
         waits
     }
 
-    /// Whether somebody waits for the answer still.
+    /// True while a caller waits for the answer.
     pub(crate) fn waits(&self) -> bool {
         self.0.lock().waits()
     }

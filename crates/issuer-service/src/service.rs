@@ -157,7 +157,7 @@ impl TokenService {
             .await
     }
 
-    /// Whether the store answers, and can be written: its last write worked, less than 5 seconds ago, or else a test write
+    /// Checks that the store answers and can be written: its last write worked, less than 5 seconds ago, or else a test write
     /// does, which writes what is there already. Within a second after a test write that failed, whoever asks gets the same
     /// answer. A test write is small, and fits on a full disk where others do not: in the 30 seconds after a write that found
     /// no space only another write tells that there is some.

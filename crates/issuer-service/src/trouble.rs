@@ -2,6 +2,7 @@
 
 use std::{
     error::Error as _,
+    iter,
     time::{Duration, Instant},
 };
 
@@ -20,7 +21,7 @@ const CALM: Duration = Duration::from_mins(1);
 /// Work in the background that may fail, where no caller is told.
 #[derive(Debug)]
 pub(crate) struct Trouble {
-    /// What the log says where it fails, and where it works again.
+    /// The messages in the log: for a failure, and for the end of the failures.
     fails: &'static str,
     works: &'static str,
     /// Failures in a row.
@@ -34,7 +35,7 @@ pub(crate) struct Trouble {
     works_since: Option<Instant>,
 }
 
-/// What is worth a line.
+/// An event that gets a line in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Line {
     /// So many failures since the last line.
@@ -92,21 +93,18 @@ impl Trouble {
         Some(Line::Fails(std::mem::take(&mut self.unsaid)))
     }
 
-    /// How long to wait before the next attempt: `first` after one failure, then twice as long each time.
+    /// The pause before the next attempt: `first` after one failure, then twice as long each time.
     pub(crate) fn pause(&self, first: Duration, longest: Duration) -> Duration {
         let times = 2_u32.saturating_pow(self.failures.saturating_sub(1));
         first.saturating_mul(times).min(longest)
     }
 }
 
-/// What is below the error, where something is.
+/// The causes below the error, if there are any.
 fn cause(error: &Error) -> Option<String> {
-    let mut causes = Vec::new();
-    let mut below = error.source();
-    while let Some(cause) = below {
-        causes.push(cause.to_string());
-        below = cause.source();
-    }
+    let causes: Vec<String> = iter::successors(error.source(), |&cause| cause.source())
+        .map(ToString::to_string)
+        .collect();
     (!causes.is_empty()).then(|| causes.join(": "))
 }
 

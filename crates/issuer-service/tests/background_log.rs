@@ -1,4 +1,4 @@
-//! What fails in the background is in the log: once when it begins, once when it ends. One test, for the log is the
+//! Failures in the background, in the log: a line when they begin, a line when they end. One test, for the log is the
 //! process's.
 #![allow(clippy::unwrap_used, reason = "tests say so by failing")]
 

@@ -1,4 +1,4 @@
-//! Whether a service is ready: its store answers, and can be written.
+//! Readiness of a service: its store answers, and can be written.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests say so by failing")]
 
 mod given;

@@ -1,4 +1,4 @@
-//! What the documentation says, held against the constants.
+//! Tests: the numbers in the documentation are those of the constants.
 
 use crate::{database::LEAST_CACHE_BYTES, open::CACHE_BYTES, worker::LONGEST_PAUSE};
 

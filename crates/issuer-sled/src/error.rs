@@ -9,7 +9,7 @@ use std::{
 
 use issuer_store::{StoreError, StoreErrorKind};
 
-/// What to do about a damaged folder. Files of the damaged folder among those of the backup would damage that.
+/// The remedy for a damaged folder. Files of the damaged folder among those of the backup would damage that.
 const RESTORE_A_BACKUP: &str =
     "stop this program, move the whole folder to another place, and put a backup of the folder in its place";
 

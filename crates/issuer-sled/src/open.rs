@@ -71,7 +71,7 @@ impl SledOptions {
     }
 }
 
-/// What sled keeps in memory, where nothing is set.
+/// The cache of sled, where nothing is set.
 pub(crate) const CACHE_BYTES: u64 = 64 << 20;
 
 impl Default for SledOptions {

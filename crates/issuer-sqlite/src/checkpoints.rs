@@ -48,7 +48,7 @@ struct Log {
     /// Its pages after the last commit.
     pages: AtomicI32,
     stage: Mutex<Stage>,
-    /// What the last checkpoint left in the file. Held during a checkpoint.
+    /// The state of the file after the last checkpoint. Locked during a checkpoint.
     seen: Mutex<Option<Seen>>,
     /// The file was overwritten while it was open: nothing is read or written any more.
     is_overwritten: AtomicBool,
@@ -109,7 +109,7 @@ impl Checkpoints {
             Stage::Copying => Stage::Copying,
             Stage::Growing if is_long && self.ask() => Stage::Copying,
             Stage::Growing | Stage::Copied => {
-                // What is short after a checkpoint was begun anew by this commit.
+                // A log that is short after a checkpoint was begun again by this commit.
                 if is_long {
                     // As above.
                     let _ = self.log.checkpoint(writer);
@@ -119,7 +119,7 @@ impl Checkpoints {
         };
     }
 
-    /// Whether it is time for the first checkpoint, or for another one since the log was not begun again.
+    /// True when it is time for the first checkpoint, or for another one since the log was not begun again.
     fn is_first_due(&self) -> bool {
         let mut first = self.first_commits.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((commits, pages_before)) = *first else {
@@ -161,7 +161,7 @@ impl Checkpoints {
         }
     }
 
-    /// Whether there is a thread that makes a checkpoint now.
+    /// True if there is a thread, which makes a checkpoint now.
     fn ask(&self) -> bool {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if thread.is_none() {

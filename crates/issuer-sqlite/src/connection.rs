@@ -20,7 +20,7 @@ const OLDEST_SAFE_SQLITE: i32 = 3_051_003;
 /// Half of what SQLite takes by itself: a commit writes five pages, each of which few rows have changed.
 pub(crate) const PAGE_BYTES: i64 = 2_048;
 
-/// What the log is cut to once all of it was copied, after some long read had let it grow: more than it has without one, since
+/// The length to which the log is cut once all of it was copied, after some long read had let it grow: more than it has without one, since
 /// a commit that makes the file longer takes longer.
 pub(crate) const LOG_BYTES_KEPT: u32 = 4 << 20;
 
@@ -175,7 +175,7 @@ fn check_library() -> Result<()> {
     Ok(())
 }
 
-/// Whether the connection, closed as the last one, copies the log into the file and deletes it.
+/// Sets whether the connection, closed as the last one, copies the log into the file and deletes it.
 pub(crate) fn checkpoint_on_close(connection: &Connection, checkpoint: bool) -> Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !checkpoint)?;
     Ok(())

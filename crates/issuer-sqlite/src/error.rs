@@ -5,7 +5,7 @@ use std::{fmt, io, path::Path};
 use issuer_store::{StoreError, StoreErrorKind};
 use rusqlite::{ErrorCode, ffi};
 
-/// What to do about a damaged file. A log of the damaged file would be written over the backup.
+/// The remedy for a damaged file. A log of the damaged file would be written over the backup.
 pub(crate) const RESTORE_A_BACKUP: &str = "stop this program, move the file and the -wal and -shm files beside it to another folder, and put a backup in its place";
 
 /// A failure before it is known which file it is about.

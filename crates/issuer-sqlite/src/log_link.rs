@@ -61,7 +61,7 @@ pub(crate) fn mark(transaction: &Transaction<'_>) -> Result<()> {
     advance(transaction)
 }
 
-/// What the database file says without its log.
+/// The content of the database file without its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Main {
     /// No tables yet.
@@ -69,7 +69,7 @@ enum Main {
     /// A store that ends with this commit.
     Store {
         latest: [u8; 16],
-        /// What `last_commit` says of the schema version, and what that is.
+        /// The schema version in `last_commit`, and that of the file.
         recorded: i64,
         schema_version: i64,
     },
@@ -79,7 +79,7 @@ enum Main {
     Unreadable,
 }
 
-/// What was last seen in a file that belongs to its log.
+/// The state in which a file that belongs to its log was last seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen(Main);
 
@@ -110,7 +110,7 @@ pub(crate) fn check_since(file: &DatabaseFile, seen: Option<&Seen>) -> Result<Se
     }
 }
 
-/// What the file says now.
+/// The state of the file now.
 pub(crate) fn see(file: &DatabaseFile) -> Result<Seen> {
     read_main(&file.path).map(Seen)
 }

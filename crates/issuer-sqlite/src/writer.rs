@@ -169,7 +169,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        // What was acknowledged is in the log, and stays there where this fails.
+        // Acknowledged commits are in the log, and stay there if this fails.
         let _ = self.close();
     }
 }

@@ -1,4 +1,4 @@
-//! What the documentation says, held against the sources.
+//! Tests: the numbers in the documentation are those of the sources.
 
 use crate::copy::ROWS_A_SLICE;
 

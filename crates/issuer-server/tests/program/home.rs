@@ -1,7 +1,7 @@
 //! A home for the program, with nothing set but what the test sets.
 
 use std::{
-    env,
+    env, fs,
     io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -38,6 +38,18 @@ impl Home {
     /// Where `ISSUER_DATA_DIR` points.
     pub(crate) fn data_dir(&self) -> PathBuf {
         self.path().join("data")
+    }
+
+    /// Nothing in the data folder is under the name that it had while it was made.
+    #[track_caller]
+    pub(crate) fn assert_nothing_is_half_made(&self) {
+        let names = fs::read_dir(self.data_dir())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name());
+        let half_made: Vec<_> = names
+            .filter(|name| name.to_string_lossy().ends_with(".new"))
+            .collect();
+        assert!(half_made.is_empty(), "{half_made:?}");
     }
 
     /// The program with this home.

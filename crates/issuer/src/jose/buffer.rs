@@ -35,7 +35,7 @@ impl<const N: usize> Buffer<N> {
         Some(self.as_bytes())
     }
 
-    /// What is kept off the heap.
+    /// The bytes that are kept off the heap.
     #[inline]
     #[allow(
         clippy::expect_used,

@@ -128,7 +128,7 @@ fn select_by_parsing<'k>(
     Ok((keys.that_is_named_by(&header)?, typ))
 }
 
-/// What `typ` says: `JWT`, `application/jwt` or nothing; or something else.
+/// The kind of token by its `typ`: `JWT`, `application/jwt` or none; or something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TokenType {
     Jwt,

@@ -17,7 +17,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Whether a secret is a key of another kind: PEM (RFC 7468), SSH (RFC 4253 section 6.6, RFC 4716), JWK (RFC 7517), or DER, as it
+/// True if a secret is a key of another kind: PEM (RFC 7468), SSH (RFC 4253 section 6.6, RFC 4716), JWK (RFC 7517), or DER, as it
 /// is or in base64.
 ///
 /// Random bytes look like one with a probability below 2⁻³⁸: at least five of them must have one value, in few ways.

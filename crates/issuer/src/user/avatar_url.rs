@@ -115,7 +115,7 @@ fn may_be_in_a_name(c: char) -> bool {
     }
 }
 
-/// Whether it is a letter in a circle or a square: a symbol (general category `So`) that Unicode counts among what is
+/// True for a letter in a circle or a square: a symbol (general category `So`) that Unicode counts among what is
 /// alphabetic, and that a browser maps to the letter.
 const fn is_letter_in_a_shape(c: char) -> bool {
     matches!(
@@ -124,7 +124,7 @@ const fn is_letter_in_a_shape(c: char) -> bool {
     )
 }
 
-/// Whether it is a digit of a script (general category `Nd`): each script of the basic plane has its ten in a row.
+/// True for a digit of a script (general category `Nd`): each script of the basic plane has its ten in a row.
 fn is_digit(c: char) -> bool {
     const ZEROS: [u32; 36] = [
         0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66,
