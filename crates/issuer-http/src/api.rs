@@ -27,10 +27,18 @@ use crate::{
 /// # }
 /// ```
 ///
-/// It answers every path under `/admin/`, and no other that it does not know: those are the host's, or
-/// [`into_service_router`](HttpApi::into_service_router)'s. A path that it answers it answers for every method. Where the host
-/// has a route of the same path, [`Router::merge`] panics and names it: leave this one out
-/// ([`without_me`](HttpApi::without_me), [`without_health`](HttpApi::without_health)), or put these routes under a prefix:
+/// A path that it answers it answers for every method. It also answers unknown paths under `/admin/`, so that a caller without
+/// an API key does not learn which exist; every other unknown path is the host's, or
+/// [`into_service_router`](HttpApi::into_service_router)'s.
+///
+/// # Routes of the host
+/// A route of the host under `/admin/`, such as `/admin/report`, is the host's own: **it asks for no API key** unless the layer
+/// [`RequireApiKey`](crate::RequireApiKey) is around it. [`Router::merge`] panics where a route of the host
+///
+/// - has the very path of one here, which the panic names: leave this one out ([`without_me`](HttpApi::without_me),
+///   [`without_health`](HttpApi::without_health)), or put these routes under a prefix;
+/// - has a parameter or a wildcard directly below `/admin/`, such as `/admin/{page}`: leave out the answer to unknown paths
+///   ([`without_admin_fallback`](HttpApi::without_admin_fallback)), or put these routes under a prefix.
 ///
 /// ```
 /// # fn app(tokens: issuer_service::TokenService) -> axum::Router {
@@ -63,6 +71,7 @@ pub fn router(tokens: TokenService) -> HttpApi {
         choice: Choice {
             me: true,
             health: true,
+            admin_fallback: true,
             missing_host: MissingHost::Allowed,
             cors_origins: Vec::new(),
             cors_headers: SDK_HEADERS.to_vec(),
@@ -128,6 +137,14 @@ impl HttpApi {
     /// Leaves out `/healthz` and `/readyz`, for a host that has routes of these paths.
     pub fn without_health(mut self) -> Self {
         self.choice.health = false;
+        self
+    }
+
+    /// Leaves unknown paths under `/admin/` to the host, for one that has routes with parameters there.
+    ///
+    /// A caller without an API key can then tell the paths that exist (401) from those that do not.
+    pub fn without_admin_fallback(mut self) -> Self {
+        self.choice.admin_fallback = false;
         self
     }
 

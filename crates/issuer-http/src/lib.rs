@@ -58,6 +58,7 @@ mod headers;
 mod http1;
 mod no_store;
 mod object;
+mod require_api_key;
 mod response;
 mod routes;
 
@@ -67,6 +68,7 @@ pub use auth::AuthenticatedUser;
 pub use client_key::ClientKey;
 pub use cors_origin::CorsOrigin;
 pub use no_store::{NoStore, NoStoreFuture, NoStoreService};
+pub use require_api_key::{RequireApiKey, RequireApiKeyService};
 pub use response::ResponseStyle;
 
 /// The code of the README compiles.

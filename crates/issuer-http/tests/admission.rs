@@ -15,11 +15,16 @@ use issuer::{
     Digest, Timestamp,
     state::{ApiKeyRecord, ApiKeyScope, Control, Expect, Version, Versioned},
 };
-use issuer_http::{ClientKey, CorsOrigin};
+use issuer_http::{ClientKey, CorsOrigin, RequireApiKey};
+use issuer_service::TokenService;
 use issuer_store::{MemoryStore, Outcome, Store as _};
 
 /// The API over a store that knows the key of these tests with this scope alone.
 fn api_for(scope: ApiKeyScope) -> Router {
+    issuer_http::router(tokens_for(scope)).into_service_router()
+}
+
+fn tokens_for(scope: ApiKeyScope) -> TokenService {
     let store = Arc::new(MemoryStore::new());
     let key = ApiKeyRecord {
         name: "test".to_owned(),
@@ -37,7 +42,27 @@ fn api_for(scope: ApiKeyScope) -> Router {
         store.set_control(Expect::Absent, &control).unwrap(),
         Outcome::Applied
     );
-    issuer_http::router(service(store).build().unwrap()).into_service_router()
+    service(store).build().unwrap()
+}
+
+#[tokio::test]
+async fn a_route_of_a_host_takes_keys_of_its_scope_and_of_wider_ones() {
+    use ApiKeyScope::{Full, Issue, Read};
+
+    for (asked, taken) in [
+        (Read, &[Read, Issue, Full][..]),
+        (Issue, &[Issue, Full]),
+        (Full, &[Full]),
+    ] {
+        for scope in [Read, Issue, Full] {
+            let layer = RequireApiKey::new(tokens_for(scope), asked);
+            let app = Router::new().route("/report", axum::routing::get(async || "report"));
+            let request = Request::builder().uri("/report").header("IM-API-KEY", API_KEY);
+            let answer = send(&app.route_layer(layer), request.body(Body::empty()).unwrap()).await;
+            let expected = if taken.contains(&scope) { 200 } else { 403 };
+            assert_eq!(answer.status, expected, "{asked:?} {scope:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 mod client;
 
 use axum::{
-    Router,
+    Extension, Router,
     body::Body,
     extract::FromRef,
     http::{Request, StatusCode},
@@ -12,8 +12,9 @@ use axum::{
 };
 use client::{API_KEY, WANTED, get, get_with, issue, issue_at, revoke_all, send, service};
 use issuer::decide::MaxLiveTokens;
-use issuer_http::{AuthenticatedUser, HttpApi, NoStore};
-use issuer_service::TokenService;
+use issuer::state::ApiKeyScope;
+use issuer_http::{AuthenticatedUser, HttpApi, NoStore, RequireApiKey};
+use issuer_service::{ApiCaller, TokenService};
 use issuer_store::MemoryStore;
 
 /// The state of a host, with the service in it.
@@ -180,6 +181,68 @@ async fn a_host_keeps_its_own_me_and_health_where_it_leaves_out_ours() {
         .nest("/chat", Router::from(http(&tokens)));
     assert_eq!(send(&app, get("/me")).await.brief(), (200, "the host's"));
     assert_eq!(send(&app, get("/chat/me")).await.status, 401);
+}
+
+/// A route that no documentation of ours knows.
+fn report() -> Router {
+    let report = async |Extension(caller): Extension<ApiCaller>| format!("for {}", caller.name());
+    Router::new().route("/admin/report", routing::get(report))
+}
+
+fn get_with_key(path: &str, key: &str) -> Request<Body> {
+    let request = Request::builder().uri(path).header("IM-API-KEY", key);
+    request.body(Body::empty()).unwrap()
+}
+
+#[tokio::test]
+async fn a_route_of_the_host_under_admin_asks_for_no_key_without_the_layer_and_refuses_as_ours_with_it() {
+    let tokens = tokens();
+    let open: Router = Router::new()
+        .route("/admin/report", routing::get(async || "open"))
+        .merge(http(&tokens));
+    assert_eq!(send(&open, get("/admin/report")).await.brief(), (200, "open"));
+
+    let layer = RequireApiKey::new(tokens.clone(), ApiKeyScope::Full);
+    let app: Router = report().route_layer(layer).merge(http(&tokens));
+    let ours = send(&app, get("/admin/clients")).await;
+    for request in [get("/admin/report"), get_with_key("/admin/report", "another key")] {
+        let refused = send(&app, request).await;
+        assert_eq!(refused.brief(), ours.brief());
+        for header in ["www-authenticate", "cache-control", "content-type"] {
+            assert_eq!(refused.header(header), ours.header(header), "{header}");
+        }
+    }
+    let twice = Request::builder()
+        .uri("/admin/report")
+        .header("IM-API-KEY", API_KEY);
+    let twice = twice.header("IM-API-KEY", API_KEY).body(Body::empty()).unwrap();
+    assert_eq!(send(&app, twice).await.status, 401);
+    let answer = send(&app, get_with_key("/admin/report", API_KEY)).await;
+    assert_eq!(answer.brief(), (200, "for host"));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+}
+
+#[tokio::test]
+async fn a_host_with_parameters_under_admin_leaves_out_the_answer_to_unknown_paths() {
+    let tokens = tokens();
+    let host = || Router::new().route("/admin/{page}", routing::get(async || "the host's page"));
+    let said = collision(host(), http(&tokens));
+    assert!(said.contains("/admin/{"), "{said}");
+    let app: Router = host().merge(http(&tokens).without_admin_fallback());
+    assert_eq!(
+        send(&app, get("/admin/page")).await.brief(),
+        (200, "the host's page")
+    );
+    assert_eq!(send(&app, get("/admin/two/parts")).await.status, 404);
+    assert_eq!(send(&app, get("/admin/clients")).await.status, 401);
+    assert_eq!(send(&app, issue()).await.status, 200);
+    // The other remedy: a prefix.
+    let app: Router = host().nest("/chat", Router::from(http(&tokens)));
+    assert_eq!(
+        send(&app, get("/admin/page")).await.brief(),
+        (200, "the host's page")
+    );
+    assert_eq!(send(&app, get("/chat/admin/page")).await.status, 401);
 }
 
 #[tokio::test]

@@ -36,13 +36,15 @@ const SHAPE_OF_ME: Shape = |error| MeError(error).into_response();
 pub(crate) struct Choice {
     pub(crate) me: bool,
     pub(crate) health: bool,
+    /// Answer unknown paths under `/admin/`.
+    pub(crate) admin_fallback: bool,
     pub(crate) missing_host: MissingHost,
     pub(crate) cors_origins: Vec<CorsOrigin>,
     /// Which headers their pages may send, besides those of the route.
     pub(crate) cors_headers: Vec<HeaderName>,
 }
 
-/// All routes of this choice, and every other path under `/admin/`.
+/// All routes of this choice, and by default every other path under `/admin/`.
 pub(crate) fn all(context: &Context, choice: Choice) -> Router {
     let anybody = Rule {
         key: Key::None,
@@ -84,6 +86,9 @@ pub(crate) fn all(context: &Context, choice: Choice) -> Router {
     let routes = add(routes, "/admin/clients/{client_id}/token", |path| {
         route(path, SHAPE, host, revoke)
     });
+    if !choice.admin_fallback {
+        return routes;
+    }
     // What remains. Its own template would say nothing.
     let unknown = route(NO_ROUTE, SHAPE, host, unknown);
     routes
