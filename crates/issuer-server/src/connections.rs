@@ -3,10 +3,11 @@
 use std::{
     convert::Infallible,
     future::poll_fn,
+    net::IpAddr,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -26,7 +27,9 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
+    io::ReadBuf,
     net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
     time::{Sleep, sleep_until},
 };
@@ -50,58 +53,139 @@ pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// a small body, most of them hyper's buffers.
 pub(crate) const MAX_WAITING: usize = 1_024;
 
-/// Accepts connections for as long as it is polled; those that are silent end with it, the others with
-/// [`GracefulShutdown`].
+/// The pause before another connection is closed, or another accepted, where no file is free.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The time between two warnings that connections cannot be accepted.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// The connections that wait for their clients.
+#[derive(Clone, Debug)]
+struct Waiting {
+    /// All of them. There is room for as many as may be open; the accept loop makes room for the next one.
+    all: Arc<WaitingLine>,
+    /// Those that have sent a byte, for they cost memory.
+    begun: Arc<WaitingLine>,
+}
+
+/// The right to have one connection open. Functions take it as their first parameter, which is dropped last: after the connection.
+type Permit = OwnedSemaphorePermit;
+
+/// The accept loop: no more connections than `places` are open at once, so that files are left for the store. It runs for as long as
+/// it is polled; those that are silent end with it, the others with [`GracefulShutdown`].
 pub(crate) async fn accept(
     listener: &TcpListener,
+    places: usize,
     app: &Router,
     connections: &GracefulShutdown,
     idle_timeout: Duration,
 ) {
-    let line = WaitingLine::of(MAX_WAITING);
+    let waiting = Waiting {
+        all: WaitingLine::of(usize::MAX),
+        begun: WaitingLine::of(MAX_WAITING),
+    };
+    let permits = Arc::new(Semaphore::new(places));
     let mut silent = JoinSet::new();
+    let mut warned: Option<Instant> = None;
     loop {
         while silent.try_join_next().is_some() {}
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, address)) => {
+                // One connection more than there are places is open for a moment: one of the reserved files.
+                let permit = permit(&permits, &waiting).await;
                 silent.spawn(listen_to(
+                    permit,
                     stream,
+                    address.ip(),
                     app.clone(),
                     connections.watcher(),
-                    Arc::clone(&line),
+                    waiting.clone(),
                     idle_timeout,
                 ));
             }
             Err(error) => {
-                // Out of file descriptors, most likely: they come back.
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                // Out of files all the same, most likely: other processes may have taken those of the whole system.
+                waiting.all.make_room();
+                if warned.is_none_or(|warned| warned.elapsed() > QUIET) {
+                    warned = Some(Instant::now());
+                    tracing::warn!(%error, "a connection could not be accepted");
+                }
+                tokio::time::sleep(PAUSE).await;
             }
+        }
+    }
+}
+
+/// A place for one more connection. Where there is none, the connection that has waited longest is closed; where none waits, all
+/// are being answered, and the next answer makes room.
+async fn permit(permits: &Arc<Semaphore>, waiting: &Waiting) -> Option<Permit> {
+    loop {
+        if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
+            return Some(permit);
+        }
+        waiting.all.make_room();
+        // One whose request arrives just now is not closed, and another one has to be.
+        if let Ok(permit) = tokio::time::timeout(PAUSE, Arc::clone(permits).acquire_owned()).await {
+            return permit.ok();
         }
     }
 }
 
 /// Waits for the first byte: hyper would take its buffers before.
 async fn listen_to(
+    permit: Option<Permit>,
     stream: TcpStream,
+    address: IpAddr,
     app: Router,
     watcher: Watcher,
-    line: Arc<WaitingLine>,
+    waiting: Waiting,
     idle_timeout: Duration,
 ) {
-    // `readable` alone would also end for no reason.
-    if let Ok(Ok(1..)) = tokio::time::timeout(FIRST_BYTE_TIME, stream.peek(&mut [0])).await {
+    let place = poll_fn(|context| Poll::Ready(waiting.all.join(address, context.waker().clone()))).await;
+    let first_byte = poll_fn(|context| {
+        // `readable` alone would also end for no reason.
+        if let Poll::Ready(peeked) = stream.poll_peek(context, &mut ReadBuf::new(&mut [0])) {
+            return Poll::Ready(matches!(peeked, Ok(1..)));
+        }
+        if place.is_lost() {
+            return Poll::Ready(has_unread_bytes(&stream));
+        }
+        Poll::Pending
+    });
+    if let Ok(true) = tokio::time::timeout(FIRST_BYTE_TIME, first_byte).await {
+        drop(place);
         // A task of its own, since this one would be as large from the start.
-        tokio::spawn(converse(stream, app, watcher, line, idle_timeout));
+        tokio::spawn(converse(
+            permit,
+            stream,
+            address,
+            app,
+            watcher,
+            waiting,
+            idle_timeout,
+        ));
     }
+}
+
+/// True if bytes have come that the runtime has not been told of yet.
+#[cfg(unix)]
+fn has_unread_bytes(stream: &TcpStream) -> bool {
+    rustix::io::ioctl_fionread(stream).is_ok_and(|unread| unread > 0)
+}
+
+#[cfg(not(unix))]
+fn has_unread_bytes(_: &TcpStream) -> bool {
+    false
 }
 
 /// Answers what comes. A connection that fails is the client's; its requests have been answered and logged.
 async fn converse(
+    _permit: Option<Permit>,
     stream: TcpStream,
+    address: IpAddr,
     app: Router,
     watcher: Watcher,
-    line: Arc<WaitingLine>,
+    waiting: Waiting,
     idle_timeout: Duration,
 ) {
     // Small answers must not wait for more to fill a packet.
@@ -115,12 +199,13 @@ async fn converse(
         .half_close(true)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(
-            TokioIo::new(RequestStream::new(stream, progress.clone())),
+            TokioIo::new(RequestStream::new(stream, progress.clone(), has_unread_bytes)),
             service_fn(|request| answer(&app, request, progress.clone())),
         );
     let mut connection = pin!(watcher.watch(connection));
     let mut timer = pin!(sleep_until(tokio::time::Instant::now() + HEAD_TIME));
-    let mut place: Option<Place> = None;
+    let mut places: Option<[Place; 2]> = None;
+    let mut is_spared = false;
     poll_fn(|context| {
         if connection.as_mut().poll(context).is_ready() {
             return Poll::Ready(());
@@ -132,13 +217,33 @@ async fn converse(
             return Poll::Ready(());
         }
         if !progress.waits_for_client() {
-            place = None;
+            (places, is_spared) = (None, false);
             return Poll::Pending;
         }
-        match &place {
-            Some(place) if place.is_lost() => return Poll::Ready(()),
-            Some(_) => {}
-            None => place = Some(line.join(context.waker().clone())),
+        if places
+            .as_ref()
+            .is_some_and(|places| places.iter().any(Place::is_lost))
+        {
+            if is_spared {
+                return Poll::Ready(());
+            }
+            progress.look_for_unread();
+            if connection.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+            if !progress.waits_for_client() {
+                places = None;
+                return Poll::Pending;
+            }
+            if !progress.has_unread() {
+                return Poll::Ready(());
+            }
+            // Once only: the bytes that have come may be the end of a request, and may not.
+            (places, is_spared) = (None, true);
+        }
+        if places.is_none() {
+            let join = |line: &Arc<WaitingLine>| line.join(address, context.waker().clone());
+            places = Some([join(&waiting.all), join(&waiting.begun)]);
         }
         Poll::Pending
     })

@@ -9,7 +9,7 @@ use crate::{
     cli::Cli,
     connections::{FIRST_BYTE_TIME, IDLE_TIMEOUT, MAX_HEAD_BYTES, MAX_WAITING},
     log_lines::{KEPT_FOR, MAX_QUEUED_BYTES},
-    logging,
+    logging, open_files,
     request_stream::{HEAD_TIME, WRITE_TIME},
     serve::STOP_TIME,
     settings::DEFAULT_LISTEN,
@@ -57,6 +57,19 @@ fn the_pages_name_the_limits_of_a_connection() {
             format!(
                 "a head has {head} s from its first byte, and an answer of which nothing is taken {write} s; {waiting} may"
             ),
+        ],
+    );
+}
+
+#[test]
+fn the_page_names_the_files_that_are_needed() {
+    let (reserved, most) = (open_files::RESERVED, open_files::MAX_CONNECTIONS);
+    assert_says(
+        OPERATIONS,
+        &[
+            format!("keeps {reserved} files for the store"),
+            format!("{},{:03} at most", most / 1_000, most % 1_000),
+            format!("fewer than {}", reserved + open_files::MIN_CONNECTIONS),
         ],
     );
 }

@@ -17,6 +17,7 @@ mod first_api_key;
 mod given;
 mod log_lines;
 mod logging;
+mod open_files;
 mod progress;
 mod request;
 mod request_stream;

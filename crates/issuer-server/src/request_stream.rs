@@ -48,6 +48,17 @@ struct State {
     hides_coding: bool,
     /// Since when the client takes nothing of an answer.
     stalled: Option<Instant>,
+    unread: Unread,
+}
+
+/// Bytes that have come and that the runtime has not been told of yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unread {
+    /// It is not asked whether there are some.
+    NotAsked,
+    /// The next read that finds nothing is to look for some.
+    Asked,
+    Found,
 }
 
 /// The event that a connection waits for.
@@ -81,6 +92,7 @@ impl Progress {
             expects: Expects::Head,
             hides_coding: false,
             stalled: None,
+            unread: Unread::NotAsked,
         })))
     }
 
@@ -116,6 +128,16 @@ impl Progress {
         self.state().phase != Phase::Answer
     }
 
+    /// Has the next read that finds nothing look for bytes that the runtime has not been told of yet.
+    pub(crate) fn look_for_unread(&self) {
+        self.state().unread = Unread::Asked;
+    }
+
+    /// True if such a read has found some.
+    pub(crate) fn has_unread(&self) -> bool {
+        std::mem::replace(&mut self.state().unread, Unread::NotAsked) == Unread::Found
+    }
+
     /// When the client has taken too long, unless it moves.
     pub(crate) fn deadline(&self, idle_timeout: Duration) -> Option<Instant> {
         let state = self.state();
@@ -143,6 +165,7 @@ pub(crate) struct RequestStream<S> {
     ahead: Vec<u8>,
     /// So many bytes of it may be handed over.
     ready: usize,
+    has_unread: fn(&S) -> bool,
 }
 
 /// Where in a line of a head the last byte was that was handed over.
@@ -159,14 +182,25 @@ enum Line {
 }
 
 impl<S> RequestStream<S> {
-    pub(crate) const fn new(stream: S, progress: Progress) -> Self {
+    /// `has_unread` asks the system, past the runtime, whether bytes have come.
+    pub(crate) const fn new(stream: S, progress: Progress, has_unread: fn(&S) -> bool) -> Self {
         Self {
             stream,
             progress,
             line: Line::BeforeRequest,
             ahead: Vec::new(),
             ready: 0,
+            has_unread,
         }
+    }
+
+    /// Looks for bytes that the runtime does not know of, where a read has found nothing and that is asked for.
+    fn read<T>(&self, polled: Poll<T>) -> Poll<T> {
+        let mut state = self.progress.state();
+        if polled.is_pending() && state.unread == Unread::Asked && (self.has_unread)(&self.stream) {
+            state.unread = Unread::Found;
+        }
+        polled
     }
 }
 
@@ -256,7 +290,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for RequestStream<S> {
         let this = self.get_mut();
         if this.ahead.is_empty() {
             let before = buffer.filled().len();
-            ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
+            let polled = Pin::new(&mut this.stream).poll_read(context, buffer);
+            ready!(this.read(polled))?;
             let read = buffer.filled_mut().get_mut(before..).unwrap_or_default();
             if read.is_empty() {
                 return Poll::Ready(Ok(()));
@@ -287,7 +322,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for RequestStream<S> {
             // The beginning of a line that has to be seen whole.
             let mut more = [0; MAX_CODING_LINE];
             let mut more = ReadBuf::new(&mut more);
-            ready!(Pin::new(&mut this.stream).poll_read(context, &mut more))?;
+            let polled = Pin::new(&mut this.stream).poll_read(context, &mut more);
+            ready!(this.read(polled))?;
             if more.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }
@@ -353,7 +389,7 @@ mod tests {
         // Without the limit after which tokio lets other tasks run: pending means here that nothing has come.
         runtime.block_on(tokio::task::unconstrained(async {
             let (mut client, server) = tokio::io::duplex(1 << 16);
-            let mut stream = RequestStream::new(server, progress.clone());
+            let mut stream = RequestStream::new(server, progress.clone(), |_| false);
             let mut out = Vec::new();
             for piece in pieces {
                 tokio::io::AsyncWriteExt::write_all(&mut client, piece)
@@ -475,7 +511,7 @@ mod tests {
             let (mut client, server) = tokio::io::duplex(4);
             let progress = Progress::begun();
             progress.head_is_read(&mut HeaderMap::new(), Some(0));
-            let mut stream = RequestStream::new(server, progress.clone());
+            let mut stream = RequestStream::new(server, progress.clone(), |_| false);
             let mut write = async |bytes: &[u8]| {
                 poll_fn(|context| Poll::Ready(Pin::new(&mut stream).poll_write(context, bytes).is_ready()))
                     .await

@@ -18,6 +18,7 @@ use crate::{
     failure::Failure,
     file_permissions::FilePermissions,
     first_api_key, logging,
+    open_files::Room,
     settings::Settings,
     signing_keys::{self, LostKeys},
     store_url::StoreUrl,
@@ -34,6 +35,7 @@ pub(crate) const STOP_TIME: Duration = Duration::from_secs(9);
 /// Serves until SIGTERM, SIGINT or SIGHUP.
 pub(crate) fn run(settings: &Settings, lost: LostKeys) -> Result<(), Failure> {
     let _log = logging::init(Level::INFO)?;
+    let room = Room::make()?;
     // First, so that a server that cannot listen leaves nothing behind.
     let listener = settings.open_listener()?;
     let dir = settings.open_data_dir()?;
@@ -53,7 +55,7 @@ pub(crate) fn run(settings: &Settings, lost: LostKeys) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::machine(format!("no runtime: {error}")))?;
-    let served = runtime.block_on(serve(settings, &dir, store.clone(), &tokens, listener));
+    let served = runtime.block_on(serve(settings, &dir, store.clone(), &tokens, listener, room));
     // Whatever still runs is past its time; what it has handed to the service is finished below.
     runtime.shutdown_background();
     let stopping = served
@@ -103,12 +105,14 @@ async fn serve(
     store: StoreUrl,
     tokens: &TokenService,
     listener: std::net::TcpListener,
+    room: Room,
 ) -> Result<Instant, Failure> {
     let mut signals = Signals::new()?;
     let failed = |error: io::Error| Failure::machine(format!("--listen: {error}"));
     let listener = TcpListener::from_std(listener).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let control = control(dir, store.clone(), settings, tokens);
+    room.log();
     tracing::info!(%address, %store, "listening on http://{address}");
     if !address.ip().is_loopback() {
         tracing::warn!(
@@ -121,7 +125,7 @@ async fn serve(
     let connections = GracefulShutdown::new();
     let idle_timeout = settings.idle_timeout.unwrap_or(connections::IDLE_TIMEOUT);
     let signal = tokio::select! {
-        () = connections::accept(&listener, &app, &connections, idle_timeout) => None,
+        () = connections::accept(&listener, room.connections(), &app, &connections, idle_timeout) => None,
         () = control.serve() => None,
         signal = signals.wait() => Some(signal),
     };
