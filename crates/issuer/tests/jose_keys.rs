@@ -285,6 +285,23 @@ fn a_line_of_an_ssh_file_is_no_hmac_secret_wherever_the_key_stands_in_it() {
 }
 
 #[test]
+fn a_secret_of_zeros_is_refused_by_every_way_to_make_a_key() {
+    for length in [32, 48, 64, 1_024] {
+        assert_eq!(SigningKey::hs256(vec![0; length]).unwrap_err(), KeyError::Zeros);
+    }
+    assert_eq!(SigningKey::hs384([0; 48]).unwrap_err(), KeyError::Zeros);
+    assert_eq!(SigningKey::hs512([0; 64]).unwrap_err(), KeyError::Zeros);
+    let jwk = format!(
+        r#"{{"kty":"oct","alg":"HS256","k":"{}"}}"#,
+        URL_SAFE_NO_PAD.encode([0; 32])
+    );
+    assert_eq!(SigningKey::from_jwk(&jwk).unwrap_err(), KeyError::Zeros);
+    let mut almost = [0; 32];
+    almost[31] = 1;
+    assert!(SigningKey::hs256(almost).is_ok());
+}
+
+#[test]
 fn the_text_of_a_jwk_is_no_hmac_secret() {
     let public = r#"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#;
     assert_is_no_secret(public.as_bytes());

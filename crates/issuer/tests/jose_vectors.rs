@@ -58,6 +58,43 @@ fn exceptions(file: &Value) -> Vec<(u64, String)> {
     listed.iter().map(entry).collect()
 }
 
+/// A secret of zeros and the one in its place.
+struct Replaced {
+    zeros: hmac::Key,
+    other: hmac::Key,
+}
+
+impl Replaced {
+    /// Puts another secret into the key.
+    fn zeros_of(jwk: &mut serde_json::Value) -> Self {
+        let algorithm = match jwk["alg"].as_str().unwrap() {
+            "HS256" => hmac::HMAC_SHA256,
+            "HS384" => hmac::HMAC_SHA384,
+            _ => hmac::HMAC_SHA512,
+        };
+        let zeros = URL_SAFE_NO_PAD.decode(jwk["k"].as_str().unwrap()).unwrap();
+        let other = vec![0xA5; zeros.len()];
+        jwk["k"] = URL_SAFE_NO_PAD.encode(&other).into();
+        Self {
+            zeros: hmac::Key::new(algorithm, &zeros),
+            other: hmac::Key::new(algorithm, &other),
+        }
+    }
+
+    /// The token with the other MAC, where it has the very text of the MAC under zeros; else as it is.
+    fn signed(&self, jws: &str) -> String {
+        let Some((input, tag)) = jws.rsplit_once('.') else {
+            return jws.to_owned();
+        };
+        let mac = |key| URL_SAFE_NO_PAD.encode(hmac::sign(key, input.as_bytes()));
+        if tag == mac(&self.zeros) {
+            format!("{input}.{}", mac(&self.other))
+        } else {
+            jws.to_owned()
+        }
+    }
+}
+
 #[test]
 fn wycheproof_signatures_are_accepted_and_refused_as_labelled() {
     let Some(file) = vectors::json("wycheproof/json_web_signature_test.json") else {
@@ -66,7 +103,13 @@ fn wycheproof_signatures_are_accepted_and_refused_as_labelled() {
     let exceptions = exceptions(&vectors::json("wycheproof/LOCAL_EXCEPTIONS.json").unwrap());
     let (mut agreed, mut excepted, mut foreign) = (0, 0, 0);
     for group in groups(&file) {
-        let key = SigningKey::from_jwk(&group["private"].to_string());
+        let mut jwk = group["private"].clone();
+        let mut key = SigningKey::from_jwk(&jwk.to_string());
+        // Stricter than the vectors: they have MACs under secrets of zeros. Another secret takes their place.
+        let zeros = (key.as_ref().err() == Some(&KeyError::Zeros)).then(|| Replaced::zeros_of(&mut jwk));
+        if zeros.is_some() {
+            key = SigningKey::from_jwk(&jwk.to_string());
+        }
         if group["private"]["kty"] != "oct" {
             assert!(key.is_err(), "{}", group["comment"]);
             foreign += cases(group).len();
@@ -76,7 +119,13 @@ fn wycheproof_signatures_are_accepted_and_refused_as_labelled() {
         for case in cases(group) {
             let id = case["tcId"].as_u64().unwrap();
             let label = case["result"].as_str().unwrap();
-            let accepted = accepts(&keys, &jws(case));
+            let jws = jws(case);
+            let accepted = accepts(
+                &keys,
+                &zeros
+                    .as_ref()
+                    .map_or_else(|| jws.clone(), |zeros| zeros.signed(&jws)),
+            );
             if let Some((_, excepted_label)) = exceptions.iter().find(|(excepted, _)| *excepted == id) {
                 assert_eq!(label, excepted_label, "case {id}");
                 assert_eq!(accepted, label != "valid", "case {id}, an exception");

@@ -195,7 +195,7 @@ mod tests {
 
     fn key_set(kids: &[Option<String>]) -> KeySet {
         let mut keys = kids.iter().enumerate().map(|(index, kid)| {
-            let byte = u8::try_from(index).unwrap();
+            let byte = u8::try_from(index + 1).unwrap();
             let key = match index % 3 {
                 0 => SigningKey::hs256([byte; 32]),
                 1 => SigningKey::hs384([byte; 48]),

@@ -8,6 +8,8 @@ use std::fmt;
 pub enum KeyError {
     /// The secret is shorter than the hash (32, 48, 64 bytes) or longer than 1,024 bytes.
     Length,
+    /// The secret consists of zeros: most likely a buffer that was never filled.
+    Zeros,
     /// The secret is a key of another kind (PEM, DER, SSH, JWK), most likely a public one: everybody who knows it could sign
     /// tokens.
     KeyText,
@@ -34,6 +36,7 @@ impl fmt::Display for KeyError {
             Self::Length => {
                 "a secret must be 32 (HS256), 48 (HS384) or 64 (HS512) bytes or longer, and at most 1024"
             }
+            Self::Zeros => "a secret must be random bytes, and this one is zeros alone",
             Self::KeyText => {
                 "an HMAC secret must be random bytes, and this is a key of another kind (PEM, DER, SSH or JWK), which others may know"
             }

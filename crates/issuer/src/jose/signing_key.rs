@@ -48,7 +48,8 @@ impl SigningKey {
     /// still a password.
     ///
     /// # Errors
-    /// [`KeyError::Length`] outside 32 to 1,024 bytes (RFC 7518 section 3.2); [`KeyError::KeyText`] for a PEM, DER, SSH or JWK key.
+    /// [`KeyError::Length`] outside 32 to 1,024 bytes (RFC 7518 section 3.2); [`KeyError::Zeros`] for zeros alone;
+    /// [`KeyError::KeyText`] for a PEM, DER, SSH or JWK key.
     pub fn hs256(secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         Self::new(Algorithm::Hs256, secret.as_ref())
     }
@@ -56,7 +57,8 @@ impl SigningKey {
     /// A key for HMAC with SHA-384.
     ///
     /// # Errors
-    /// [`KeyError::Length`] outside 48 to 1,024 bytes; [`KeyError::KeyText`] for a PEM, DER, SSH or JWK key.
+    /// [`KeyError::Length`] outside 48 to 1,024 bytes; [`KeyError::Zeros`] for zeros alone;
+    /// [`KeyError::KeyText`] for a PEM, DER, SSH or JWK key.
     pub fn hs384(secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         Self::new(Algorithm::Hs384, secret.as_ref())
     }
@@ -64,7 +66,8 @@ impl SigningKey {
     /// A key for HMAC with SHA-512.
     ///
     /// # Errors
-    /// [`KeyError::Length`] outside 64 to 1,024 bytes; [`KeyError::KeyText`] for a PEM, DER, SSH or JWK key.
+    /// [`KeyError::Length`] outside 64 to 1,024 bytes; [`KeyError::Zeros`] for zeros alone;
+    /// [`KeyError::KeyText`] for a PEM, DER, SSH or JWK key.
     pub fn hs512(secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         Self::new(Algorithm::Hs512, secret.as_ref())
     }
@@ -76,6 +79,9 @@ impl SigningKey {
         }
         if !(algorithm.tag_len()..=Self::MAX_SECRET_BYTES).contains(&secret.len()) {
             return Err(KeyError::Length);
+        }
+        if secret.iter().all(|byte| *byte == 0) {
+            return Err(KeyError::Zeros);
         }
         Ok(Self::assemble(algorithm, None, Zeroizing::new(secret.to_vec())))
     }
