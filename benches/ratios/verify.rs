@@ -55,7 +55,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     });
     let tokens = TokenService::builder(MemoryStore::new(), token::keys())
         .issuer(ISSUER)
-        .cache_live_tokens(NonZeroUsize::MIN.saturating_add(1_023))
+        .cache_live_tokens(NonZeroUsize::MIN.saturating_add(1 << 20))
         .build()
         .expect("a service");
     let user = NewUser::new(SUBJECT).expect("a valid id");

@@ -214,7 +214,7 @@ pub enum Forgets {
 pub fn live_tokens(forgets: Forgets) {
     sync::plant(Plant::None);
     let store = Shown::new();
-    let live = Arc::new(LiveTokens::at_most(8));
+    let live = Arc::new(LiveTokens::at_most(5_000));
     let IssuedRecord { user, token } =
         write(&store, &live, Issue::from(NewUser::new("amy").unwrap())).unwrap();
     let id = token.issued().unwrap().id;
@@ -260,6 +260,58 @@ pub fn live_tokens(forgets: Forgets) {
     checks.join().unwrap();
     watches.join().unwrap();
     assert!(live.get(id).is_none());
+}
+
+/// Whether the cache hears of a purge before its rows go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purges {
+    /// As background maintenance does.
+    AreTold,
+    /// The defect that is planted.
+    AreNotTold,
+}
+
+/// A clock that runs ahead has the row of a live token purged while another thread checks the token, and everything of the user
+/// is revoked afterwards. The revocation does not find the token, and the clock is corrected: the cache must not know it.
+pub fn purge(purges: Purges) {
+    sync::plant(Plant::None);
+    let store = Shown::new();
+    let live = Arc::new(LiveTokens::at_most(5_000));
+    let IssuedRecord { user, token } =
+        write(&store, &live, Issue::from(NewUser::new("amy").unwrap())).unwrap();
+    let id = token.issued().unwrap().id;
+    let checks = {
+        let (store, live, user) = (store.clone(), live.clone(), user.id.clone());
+        thread::spawn(move || {
+            for _ in 0..2 {
+                let since = live.since(id);
+                if let Some(state) = store.token(&user, id) {
+                    live.keep(id, since, &Arc::new(state));
+                }
+            }
+        })
+    };
+    let dead_before = token.expires_at.saturating_add_seconds(1);
+    thread::yield_now();
+    if purges == Purges::AreTold {
+        live.purges(dead_before);
+        thread::yield_now();
+    }
+    assert_eq!(store.purge(dead_before, 8).unwrap(), 1);
+    thread::yield_now();
+    let target = RevokeTarget::All;
+    write(
+        &store,
+        &live,
+        Revoke {
+            user: user.id,
+            target,
+        },
+    )
+    .unwrap();
+    assert!(live.get(id).is_none(), "live, though its row was purged");
+    checks.join().unwrap();
+    assert!(live.get(id).is_none(), "live, though its row was purged");
 }
 
 /// Has the writer carry out one call.

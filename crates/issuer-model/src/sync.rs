@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::LockResult;
 
-pub(crate) use shuttle::sync::{Mutex, MutexGuard};
+pub(crate) use shuttle::sync::{Mutex, MutexGuard, atomic::AtomicI64};
 pub(crate) use std::sync::PoisonError;
 
 /// A defect of whoever wakes others.

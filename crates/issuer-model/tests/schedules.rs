@@ -18,14 +18,25 @@ use std::{
     time::Instant,
 };
 
-use issuer_model::schedules::{self, Forgets, Plant};
+use issuer_model::schedules::{self, Forgets, Plant, Purges};
+use shuttle::{
+    Config, Runner,
+    scheduler::{PctScheduler, RandomScheduler},
+};
+
+/// A cache of live tokens is moved while it is made, which takes more than shuttle's 32 KiB of stack without optimisation.
+fn config() -> Config {
+    let mut config = Config::new();
+    config.stack_size = 256 << 10;
+    config
+}
 
 /// Half of them by chance, half with the few changes of thread that find most defects.
 fn holds(name: &str, what: fn()) {
     let schedules: usize = env::var("ISSUER_SCHEDULES").map_or(10_000, |count| count.parse().unwrap());
     let start = Instant::now();
-    shuttle::check_random(what, schedules / 2);
-    shuttle::check_pct(what, schedules / 2, 3);
+    Runner::new(RandomScheduler::new(schedules / 2), config()).run(what);
+    Runner::new(PctScheduler::new(3, schedules / 2), config()).run(what);
     eprintln!("{name}: {schedules} schedules, {:.1?}", start.elapsed());
 }
 
@@ -36,13 +47,10 @@ fn is_found(name: &str, wrong: &str, what: fn()) {
     let loud = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
     let found = panic::catch_unwind(AssertUnwindSafe(|| {
-        shuttle::check_random(
-            move || {
-                count.fetch_add(1, Ordering::Relaxed);
-                what();
-            },
-            1_000,
-        );
+        Runner::new(RandomScheduler::new(1_000), config()).run(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            what();
+        });
     }));
     panic::set_hook(loud);
     let said = found.err().unwrap_or_else(|| panic!("{name}: not found"));
@@ -103,5 +111,17 @@ fn a_revocation_that_the_store_shows_is_not_hidden_by_the_cache_of_live_tokens()
 fn a_cache_that_forgets_after_the_store_has_shown_it_is_found() {
     is_found("late cache", "live, though its revocation was shown", || {
         schedules::live_tokens(Forgets::Afterwards);
+    });
+}
+
+#[test]
+fn a_token_whose_row_was_purged_by_a_clock_ahead_is_not_in_the_cache_of_live_tokens() {
+    holds("cache and purge", || schedules::purge(Purges::AreTold));
+}
+
+#[test]
+fn a_cache_that_is_not_told_of_a_purge_is_found() {
+    is_found("cache without purge", "live, though its row was purged", || {
+        schedules::purge(Purges::AreNotTold);
     });
 }

@@ -29,8 +29,8 @@ use crate::{
     token_settings::{PolicySetting, TokenSettings, max_live_tokens},
 };
 
-/// Some 32 MiB once all of them are in use.
-const CACHED_LIVE_TOKENS: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+/// Bytes of the live tokens that are kept in memory: some 65,000 of users with short profiles.
+const LIVE_TOKEN_BYTES: NonZeroUsize = NonZeroUsize::new(32 << 20).unwrap();
 
 /// The settings that a command uses; `None`: the default. What each means is declared in `given.rs`.
 #[derive(Clone, Default)]
@@ -154,7 +154,7 @@ impl Settings {
         let builder = self.applied_to(TokenService::builder(store, keys));
         let builder = match whose {
             Access::Shared => builder,
-            Access::Exclusive => builder.cache_live_tokens(CACHED_LIVE_TOKENS),
+            Access::Exclusive => builder.cache_live_tokens(LIVE_TOKEN_BYTES),
         };
         builder.build().map_err(|error| {
             let name = match &error {

@@ -134,9 +134,8 @@ impl Engine {
             shared.keeper.refresh(&shared.api_keys, store);
         })?;
         self.spawn("issuer-purge", &self.shared, &store, |shared, store| {
-            shared
-                .keeper
-                .purge(store, &*shared.settings.clock, &shared.health);
+            let Settings { clock, live, .. } = &shared.settings;
+            shared.keeper.purge(store, &**clock, &shared.health, live);
         })?;
         drop(store);
         let shared = self.shared.clone();

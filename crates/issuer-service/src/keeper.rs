@@ -8,8 +8,8 @@ use issuer::state::{Control, Expect, Versioned};
 use issuer_store::{Effect, Outcome, Store};
 
 use crate::{
-    Clock, Error, api_keys::ApiKeys, error::ErrorKind, fresh, guard, health::Health, reply::Reply,
-    trouble::Trouble,
+    Clock, Error, api_keys::ApiKeys, error::ErrorKind, fresh, guard, health::Health, live_tokens::LiveTokens,
+    reply::Reply, trouble::Trouble,
 };
 
 /// How often the control record is read: a change holds on every server within a second.
@@ -68,7 +68,7 @@ impl Keeper {
     }
 
     /// Deletes dead rows, a batch at a time, and makes test writes for those who ask, until it is stopped.
-    pub(crate) fn purge(&self, store: &dyn Store, clock: &dyn Clock, health: &Health) {
+    pub(crate) fn purge(&self, store: &dyn Store, clock: &dyn Clock, health: &Health, live: &LiveTokens) {
         let mut trouble = Trouble::new("dead rows cannot be purged", "dead rows can be purged again");
         let mut failed: Option<(Instant, Error)> = None;
         let (mut begun, mut pause) = (Instant::now(), FIRST_PURGE_AFTER);
@@ -92,6 +92,7 @@ impl Keeper {
             begun = Instant::now();
             let purged = guard::write(|| {
                 let dead_before = clock.timestamp().saturating_add_seconds(-PURGE_AFTER_SECONDS);
+                live.purges(dead_before);
                 store.purge(dead_before, PURGE_BATCH)
             });
             trouble.note(&purged);

@@ -1,23 +1,52 @@
 //! Tokens that were found live, kept so that the next check of one need not ask the store.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
-use issuer::{TokenId, state::TokenState};
-use quick_cache::sync::Cache;
+use issuer::{Timestamp, TokenId, state::TokenState};
+use quick_cache::{Weighter, sync::Cache};
 
-use crate::sync::{Mutex, MutexGuard, PoisonError};
+use crate::sync::{AtomicI64, Mutex, MutexGuard, PoisonError};
 
 /// Tokens share so many counts: enough that few readers are told of the revocation of another token.
 const STRIPES: usize = 64;
+
+/// Bytes of a token whose user has a short name and an avatar.
+const TYPICAL_BYTES: usize = 500;
+
+/// Bytes that the cache and the allocator need for an entry beside what is counted: an index of the hash table, the lists of
+/// the cache, the counts of the `Arc`, and the rounding of each allocation.
+const OVERHEAD_BYTES: usize = 160;
+
+/// The weight of an entry: the bytes that it takes in memory, rounded up.
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<TokenId, Arc<TokenState>> for Bytes {
+    fn weight(&self, _: &TokenId, state: &Arc<TokenState>) -> u64 {
+        let TokenState { token, user } = &**state;
+        let texts = [
+            Some(user.id.as_str()),
+            user.nickname.as_ref().map(|nickname| nickname.as_str()),
+            user.avatar_url.as_ref().map(|url| url.as_str()),
+            token.issued().and_then(|issued| issued.issuer.as_deref()),
+            token.issued().and_then(|issued| issued.audience.as_deref()),
+        ];
+        let texts: usize = texts.into_iter().flatten().map(str::len).sum();
+        (OVERHEAD_BYTES + size_of::<(TokenId, TokenState)>() + texts) as u64
+    }
+}
 
 /// What the store said of tokens, as long as nothing was written since that may make it untrue. Nothing, unless the
 /// host says that nobody else writes.
 pub(crate) struct LiveTokens(Option<Kept>);
 
 struct Kept {
-    found: Cache<TokenId, Arc<TokenState>>,
+    found: Cache<TokenId, Arc<TokenState>, Bytes>,
     /// Whoever keeps or forgets a token holds the lock of its stripe.
     stripes: [Mutex<Stripe>; STRIPES],
+    /// Rows of tokens that end at this time or before it may have been purged, in seconds of Unix time. A token of such a row is
+    /// unknown to the store, and a revocation does not find it: were the clock turned back, only this keeps the token dead.
+    purged_until: AtomicI64,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -43,11 +72,14 @@ impl LiveTokens {
         Self(None)
     }
 
-    /// Keeps about this many; those that nobody asked for lately make room.
-    pub(crate) fn at_most(tokens: usize) -> Self {
+    /// Keeps tokens of about this many bytes in memory; those that nobody asked for lately make room.
+    pub(crate) fn at_most(bytes: usize) -> Self {
+        // How many tokens the cache is prepared for.
+        let tokens = (bytes / TYPICAL_BYTES).max(1);
         Self(Some(Kept {
-            found: Cache::new(tokens),
+            found: Cache::with_weighter(tokens, bytes as u64, Bytes),
             stripes: std::array::from_fn(|_| Mutex::default()),
+            purged_until: AtomicI64::new(i64::MIN),
         }))
     }
 
@@ -56,7 +88,16 @@ impl LiveTokens {
     }
 
     pub(crate) fn get(&self, token: TokenId) -> Option<Arc<TokenState>> {
-        self.0.as_ref()?.found.get(&token)
+        let kept = self.0.as_ref()?;
+        kept.found.get(&token).filter(|state| kept.has_row(state))
+    }
+
+    /// To be called before rows are purged that were dead at this time.
+    pub(crate) fn purges(&self, dead_before: Timestamp) {
+        if let Some(kept) = &self.0 {
+            kept.purged_until
+                .fetch_max(dead_before.as_unix(), Ordering::SeqCst);
+        }
     }
 
     /// To be called before the store is asked for the token.
@@ -69,7 +110,7 @@ impl LiveTokens {
     pub(crate) fn keep(&self, token: TokenId, since: Since, state: &Arc<TokenState>) {
         if let Some(kept) = &self.0 {
             let stripe = kept.stripe(token);
-            if stripe.forgotten == since.0 && stripe.written == 0 {
+            if stripe.forgotten == since.0 && stripe.written == 0 && kept.has_row(state) {
                 kept.found.insert(token, state.clone());
             }
         }
@@ -111,6 +152,11 @@ impl Drop for Forgotten<'_> {
 }
 
 impl Kept {
+    /// False for a token whose row may have been purged since the store was asked.
+    fn has_row(&self, state: &TokenState) -> bool {
+        state.token.expires_at.as_unix() > self.purged_until.load(Ordering::SeqCst)
+    }
+
     /// By the last byte, which is random.
     fn stripe(&self, token: TokenId) -> MutexGuard<'_, Stripe> {
         let [.., last] = *token.as_bytes();
@@ -161,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_token_that_is_forgotten_keeps_one_in_64_of_the_others_from_being_kept() {
-        let (live, state) = (LiveTokens::at_most(1_000), found());
+        let (live, state) = (LiveTokens::at_most(1 << 20), found());
         let token = |last| TokenId::from_bytes([7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, last]);
         let asked: Vec<_> = (0..=255)
             .map(|last| (token(last), live.since(token(last))))
@@ -179,10 +225,35 @@ mod tests {
     }
 
     #[test]
+    fn nothing_that_ends_before_the_latest_purge_is_believed_or_kept() {
+        let (live, state, id) = (
+            LiveTokens::at_most(1 << 20),
+            found(),
+            TokenId::from_bytes([7; 16]),
+        );
+        let until = |seconds| {
+            let mut state = (*state).clone();
+            state.token.expires_at = Timestamp::from_unix(seconds).unwrap();
+            Arc::new(state)
+        };
+        live.keep(id, live.since(id), &until(1_000));
+        live.purges(Timestamp::from_unix(999).unwrap());
+        assert!(live.get(id).is_some());
+        live.purges(Timestamp::from_unix(1_000).unwrap());
+        // The clock was corrected.
+        live.purges(Timestamp::from_unix(10).unwrap());
+        assert!(live.get(id).is_none());
+        live.keep(id, live.since(id), &until(1_000));
+        assert!(live.get(id).is_none());
+        live.keep(id, live.since(id), &until(1_001));
+        assert!(live.get(id).is_some());
+    }
+
+    #[test]
     fn a_host_that_asks_for_no_memory_has_none() {
         let (live, state, token) = (LiveTokens::none(), found(), TokenId::from_bytes([7; 16]));
         live.keep(token, live.since(token), &state);
         assert!(live.get(token).is_none() && !live.keeps_any());
-        assert!(LiveTokens::at_most(1).keeps_any());
+        assert!(LiveTokens::at_most(500).keeps_any());
     }
 }
