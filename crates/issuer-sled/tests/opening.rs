@@ -336,6 +336,22 @@ fn a_folder_of_something_else_is_refused_and_left_as_it_is() {
 }
 
 #[test]
+fn a_tree_that_others_keep_in_the_folder_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sled");
+    drop(filled(&path));
+    let outside = sled::Config::new().path(&path).segment_size(2 << 20).open();
+    outside.unwrap().open_tree("theirs\u{1b}[2J").unwrap();
+    let error = refused(&path);
+    assert_eq!(error.kind(), StoreErrorKind::Damaged);
+    let told = error.to_string();
+    assert!(
+        told.contains(r#"the tree "theirs\u{1b}[2J", which this library did not make"#),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_file_is_no_store() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("users.db");

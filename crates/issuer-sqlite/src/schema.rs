@@ -27,7 +27,7 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<()> {
         let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let at = next_migration(&step)?;
         let Some(sql) = MIGRATIONS.get(at) else {
-            check_tables(&step)?;
+            check_schema(&step)?;
             log_link::mark(&step)?;
             return Ok(step.commit()?);
         };
@@ -86,24 +86,70 @@ fn apply_migration(connection: &Connection, at: usize, sql: &str) -> Result<()> 
     Ok(())
 }
 
-/// Every table and index is there as the migrations make it: a lost index would turn a seek into a scan
-/// without a word.
-fn check_tables(connection: &Connection) -> Result<()> {
+/// The tables and indexes are those that the migrations make, and there is nothing else: a trigger would change what is written
+/// without a word, and a lost index turns a seek into a scan.
+fn check_schema(connection: &Connection) -> Result<()> {
     let fresh = Connection::open_in_memory()?;
     for (at, sql) in MIGRATIONS.iter().enumerate() {
         apply_migration(&fresh, at, sql)?;
     }
-    let found = objects(connection)?;
-    if objects(&fresh)?.iter().all(|object| found.contains(object)) {
+    let (expected, found) = (objects(&fresh)?, objects(connection)?);
+    if let Some(added) = found
+        .iter()
+        .find(|object| !expected.iter().any(|ours| ours.is_called_as(object)))
+    {
+        return Err(added.refused());
+    }
+    if expected.iter().all(|object| found.contains(object)) {
         Ok(())
     } else {
         Err(altered())
     }
 }
 
-fn objects(connection: &Connection) -> Result<Vec<(String, Option<String>)>> {
-    let mut statement = connection.prepare("SELECT name, sql FROM sqlite_schema")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+/// A row of `sqlite_schema` (`schematab.html`).
+#[derive(PartialEq, Eq)]
+struct Object {
+    kind: String,
+    name: String,
+    table: String,
+    sql: Option<String>,
+}
+
+impl Object {
+    fn is_called_as(&self, other: &Self) -> bool {
+        (&self.kind, &self.name) == (&other.kind, &other.name)
+    }
+
+    fn refused(&self) -> Fault {
+        // As SQL, and without what a terminal would obey: whoever made the object chose its name.
+        let name: String = format!("\"{}\"", self.name.replace('"', "\"\""));
+        let name = name.escape_debug().to_string().replace("\\\"", "\"");
+        let kind = self.kind.escape_debug();
+        Fault::refused(
+            StoreErrorKind::Damaged,
+            format!(
+                "holds the {kind} {name}, which this library did not make and which may change what it writes. If you made it, \
+                 stop this program and run in the sqlite3 shell: DROP {} {name}; if nobody here did, {RESTORE_A_BACKUP}",
+                kind.to_string().to_uppercase()
+            ),
+        )
+    }
+}
+
+fn objects(connection: &Connection) -> Result<Vec<Object>> {
+    // What ANALYZE leaves (`fileformat2.html`, section 2.6.3) only tells the planner how many rows there are.
+    let mut statement = connection.prepare(
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT IN ('sqlite_stat1', 'sqlite_stat4')",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(Object {
+            kind: row.get(0)?,
+            name: row.get(1)?,
+            table: row.get(2)?,
+            sql: row.get(3)?,
+        })
+    })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 

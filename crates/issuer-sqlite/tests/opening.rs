@@ -235,18 +235,79 @@ fn a_file_whose_tables_were_altered_is_damaged() {
     }
 }
 
+/// Objects that others may add, and the words by which each is refused.
+const ADDED: [(&str, &str, &str); 6] = [
+    (
+        "CREATE TRIGGER revive AFTER UPDATE OF revoked_at ON issued_tokens BEGIN
+             UPDATE issued_tokens SET revoked_at = NULL WHERE rowid = new.rowid; END",
+        "trigger \"revive\"",
+        "DROP TRIGGER \"revive\"",
+    ),
+    (
+        "CREATE VIEW everybody AS SELECT id FROM users",
+        "view \"everybody\"",
+        "DROP VIEW \"everybody\"",
+    ),
+    (
+        "CREATE TABLE notes (text TEXT)",
+        "table \"notes\"",
+        "DROP TABLE \"notes\"",
+    ),
+    (
+        "CREATE INDEX mine ON users (nickname)",
+        "index \"mine\"",
+        "DROP INDEX \"mine\"",
+    ),
+    (
+        "CREATE UNIQUE INDEX one_name ON users (nickname)",
+        "index \"one_name\"",
+        "DROP INDEX \"one_name\"",
+    ),
+    (
+        "CREATE TABLE \"a \"\"b\"\" c\" (text TEXT)",
+        "table \"a \"\"b\"\" c\"",
+        "DROP TABLE \"a \"\"b\"\" c\"",
+    ),
+];
+
 #[test]
-fn an_index_or_a_view_that_an_operator_added_is_let_be() {
+fn whatever_others_added_to_the_tables_is_refused_by_name_and_the_file_opens_once_it_is_dropped() {
+    for (sql, name, remedy) in ADDED {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.db");
+        drop(filled(&path));
+        let execute = |sql| Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        execute(sql);
+        let error = refused(&path);
+        assert_eq!(error.kind(), StoreErrorKind::Damaged, "{sql}");
+        let told = error.to_string();
+        assert!(told.contains(&format!("holds the {name}, ")), "{told}");
+        assert!(told.contains(&format!("{remedy};")), "{told}");
+        execute(remedy);
+        let store = SqliteStore::open(&path).unwrap();
+        assert!(snapshot(&store, "user001").user.is_some(), "{sql}");
+    }
+}
+
+#[test]
+fn the_name_of_what_others_added_cannot_write_to_a_terminal() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("users.db");
     drop(filled(&path));
-    let sql = "CREATE INDEX mine ON users (nickname); CREATE VIEW everybody AS SELECT id FROM users; ANALYZE";
+    let sql = "CREATE TABLE \"a\u{1b}[2J\u{202e}\n\" (text TEXT)";
     Connection::open(&path).unwrap().execute_batch(sql).unwrap();
-    assert!(
-        snapshot(&SqliteStore::open(&path).unwrap(), "user001")
-            .user
-            .is_some()
-    );
+    let told = refused(&path).to_string();
+    assert!(!told.contains(['\u{1b}', '\u{202e}', '\n']), "{told}");
+}
+
+#[test]
+fn what_analyze_leaves_is_let_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.db");
+    drop(filled(&path));
+    Connection::open(&path).unwrap().execute_batch("ANALYZE").unwrap();
+    let store = SqliteStore::open(&path).unwrap();
+    assert!(snapshot(&store, "user001").user.is_some());
 }
 
 #[test]
