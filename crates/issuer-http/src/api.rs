@@ -8,6 +8,7 @@ use issuer_service::{ApiKey, Error, TokenService};
 
 use crate::{
     ClientKey, CorsOrigin, ResponseStyle,
+    arriving_bodies::ArrivingBodies,
     context::{Context, Shared},
     http1::MissingHost,
     routes::{self, Choice},
@@ -181,6 +182,7 @@ impl<S: Clone + Send + Sync + 'static> From<HttpApi> for Router<S> {
             tokens: http.tokens,
             style: http.style,
             client_key: http.client_key,
+            bodies: ArrivingBodies::default(),
         });
         routes::all(&context, http.choice).with_state(())
     }

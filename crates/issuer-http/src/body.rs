@@ -8,7 +8,7 @@ use axum::{
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
-use crate::{error::ApiError, object::Object};
+use crate::{arriving_bodies::ArrivingBodies, error::ApiError, object::Object};
 
 /// Bytes of the longest body.
 const MAX_BODY_BYTES: usize = 64 * 1_024;
@@ -18,28 +18,30 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// Reads the object that a request needs.
 pub(crate) async fn needed_object(
+    bodies: &ArrivingBodies,
     headers: &HeaderMap,
     body: Body,
     known: &'static [&'static str],
 ) -> Result<Object, ApiError> {
-    let bytes = read(headers, body).await?.unwrap_or_default();
+    let bytes = read(bodies, headers, body).await?.unwrap_or_default();
     Object::parse(&bytes, known)
 }
 
 /// Reads the object of a request that needs none; the empty object where no body is sent.
 pub(crate) async fn optional_object(
+    bodies: &ArrivingBodies,
     headers: &HeaderMap,
     body: Body,
     known: &'static [&'static str],
 ) -> Result<Object, ApiError> {
-    match read(headers, body).await? {
+    match read(bodies, headers, body).await? {
         Some(bytes) => Object::parse(&bytes, known),
         None => Ok(Object::empty()),
     }
 }
 
 /// `None`: no body was sent.
-async fn read(headers: &HeaderMap, body: Body) -> Result<Option<Bytes>, ApiError> {
+async fn read(bodies: &ArrivingBodies, headers: &HeaderMap, body: Body) -> Result<Option<Bytes>, ApiError> {
     let length = body.size_hint().exact();
     if length == Some(0) {
         return Ok(None);
@@ -50,19 +52,51 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Option<Bytes>, ApiError
             return Err(too_large());
         }
     }
-    let read = tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY_BYTES).collect()).await;
+    let read = tokio::time::timeout(BODY_TIME, collect(bodies, body)).await;
     // Without a length, only its end tells an empty body, which needs no type, from another one.
-    let bytes = match read {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(ApiError::invalid("Request body could not be read")),
-        Err(_) => Err(too_slow()),
-    };
+    let bytes = read.unwrap_or_else(|_| Err(too_slow()));
     if bytes.as_ref().is_ok_and(Bytes::is_empty) {
         return Ok(None);
     }
     check_type(headers)?;
     bytes.map(Some)
+}
+
+async fn collect(bodies: &ArrivingBodies, body: Body) -> Result<Bytes, ApiError> {
+    let mut body = Limited::new(body, MAX_BODY_BYTES);
+    let Some(first) = next(&mut body).await? else {
+        return Ok(Bytes::new());
+    };
+    // Most bodies arrive in one piece, which needs no buffer of its own.
+    if body.is_end_stream() {
+        return Ok(first);
+    }
+    let no_room = |_| ApiError::unavailable();
+    let arriving = bodies.begin();
+    arriving.add(&first, MAX_BODY_BYTES).map_err(no_room)?;
+    // It keeps the buffer of the connection alive.
+    drop(first);
+    while let Some(piece) = next(&mut body).await? {
+        arriving.add(&piece, MAX_BODY_BYTES).map_err(no_room)?;
+    }
+    arriving.finish().map(Bytes::from).map_err(no_room)
+}
+
+/// The next bytes of a body; `None` at its end.
+async fn next(body: &mut Limited<Body>) -> Result<Option<Bytes>, ApiError> {
+    loop {
+        match body.frame().await {
+            None => return Ok(None),
+            Some(Ok(frame)) => {
+                // Trailers say nothing that is wanted.
+                if let Ok(piece) = frame.into_data() {
+                    return Ok(Some(piece));
+                }
+            }
+            Some(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
+            Some(Err(_)) => return Err(ApiError::invalid("Request body could not be read")),
+        }
+    }
 }
 
 const fn too_large() -> ApiError {
@@ -174,6 +208,10 @@ mod tests {
             format!("bodies up to {} KiB (413)", MAX_BODY_BYTES >> 10),
             format!("a body within {} s (408)", BODY_TIME.as_secs()),
             format!("more than {MAX_DEPTH} levels is 400"),
+            format!(
+                "all bodies that are arriving together up to {} MiB",
+                crate::arriving_bodies::MAX_BYTES >> 20
+            ),
         ];
         for said in said {
             assert!(page.contains(&said), "{said}");

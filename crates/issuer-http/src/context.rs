@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use issuer_service::TokenService;
 
-use crate::{ClientKey, ResponseStyle};
+use crate::{ClientKey, ResponseStyle, arriving_bodies::ArrivingBodies};
 
 /// The service, and what can be set about its answers. Clones share one.
 #[derive(Clone)]
@@ -14,6 +14,7 @@ pub(crate) struct Shared {
     pub(crate) tokens: TokenService,
     pub(crate) style: ResponseStyle,
     pub(crate) client_key: Option<ClientKey>,
+    pub(crate) bodies: ArrivingBodies,
 }
 
 impl Context {
@@ -23,6 +24,10 @@ impl Context {
 
     pub(crate) fn tokens(&self) -> &TokenService {
         &self.0.tokens
+    }
+
+    pub(crate) fn bodies(&self) -> &ArrivingBodies {
+        &self.0.bodies
     }
 
     pub(crate) fn style(&self) -> ResponseStyle {

@@ -44,6 +44,7 @@
 
 mod answer;
 mod api;
+mod arriving_bodies;
 mod auth;
 mod body;
 mod client_id;

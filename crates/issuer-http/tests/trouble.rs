@@ -239,6 +239,117 @@ async fn a_body_that_takes_longer_than_thirty_seconds_is_408() {
     assert!(answer.header("x-request-id").is_some());
 }
 
+/// A body of single bytes, which ends when it has been asked for all of them.
+struct SingleBytes(std::vec::IntoIter<u8>);
+
+impl HttpBody for SingleBytes {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let byte = self.0.next().map(|byte| Ok(Frame::data(Bytes::from(vec![byte]))));
+        Poll::Ready(byte)
+    }
+}
+
+fn in_single_bytes(text: &str) -> axum::http::Request<Body> {
+    let bytes = SingleBytes(text.as_bytes().to_vec().into_iter());
+    issue_at("/admin/clients").body(Body::new(bytes)).unwrap()
+}
+
+#[tokio::test]
+async fn a_body_in_single_bytes_is_read_and_limited_as_any_other() {
+    let (_, app, _) = running().await;
+    let padding = |length: usize| {
+        format!(
+            r#"{{"_id":"b","issueAccessToken":true,"x":"{}"}}"#,
+            "x".repeat(length)
+        )
+    };
+    let least = padding(0).len();
+    let answer = send(&app, in_single_bytes(&padding(65_536 - least))).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let answer = send(&app, in_single_bytes(&padding(65_537 - least))).await;
+    assert_eq!(answer.status, 413, "{answer:?}");
+}
+
+/// A body that sends what it has, and ends when it is told to.
+struct Held {
+    begin: Option<Bytes>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl HttpBody for Held {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if let Some(bytes) = self.begin.take() {
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        if self.is_over.load(Ordering::SeqCst) {
+            return Poll::Ready(None);
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn past_the_memory_for_bodies_those_that_began_first_are_503_and_the_others_are_served() {
+    let (_, app, _) = running().await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let callers: Vec<_> = (0..300)
+        .map(|n| {
+            let body = format!(
+                r#"{{"_id":"{n}","issueAccessToken":true,"x":"{}"}}"#,
+                "x".repeat(65_000)
+            );
+            let body = Held {
+                begin: Some(body.into()),
+                is_over: is_over.clone(),
+            };
+            let (app, request) = (
+                app.clone(),
+                issue_at("/admin/clients").body(Body::new(body)).unwrap(),
+            );
+            tokio::spawn(async move { send(&app, request).await })
+        })
+        .collect();
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    // An honest client comes in between.
+    assert_eq!(
+        send(&app, in_single_bytes(r#"{"_id":"b","issueAccessToken":true}"#))
+            .await
+            .status,
+        200
+    );
+    is_over.store(true, Ordering::SeqCst);
+    let mut statuses = Vec::new();
+    for caller in callers {
+        let answer = caller.await.unwrap();
+        if answer.status == 503 {
+            assert_eq!(answer.brief(), UNAVAILABLE);
+            asks_to_come_back(&answer);
+        }
+        statuses.push(answer.status.as_u16());
+    }
+    let refused = statuses.iter().take_while(|status| **status == 503).count();
+    assert!((40..60).contains(&refused), "{refused}");
+    assert!(
+        statuses.iter().skip(refused).all(|status| *status == 200),
+        "{statuses:?}"
+    );
+}
+
 #[tokio::test]
 async fn a_client_that_goes_away_in_mid_request_leaves_it_whole_or_not_begun() {
     let (store, app, _) = running().await;

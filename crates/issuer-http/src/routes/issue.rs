@@ -36,8 +36,10 @@ pub(crate) async fn issue(
     body: Body,
 ) -> Result<Response, ApiError> {
     require_scope(&caller, &[ApiKeyScope::Issue, ApiKeyScope::Full])?;
-    let object = needed_object(&headers, body, KNOWN).await?;
+    let object = needed_object(context.bodies(), &headers, body, KNOWN).await?;
     let (user, issues_token) = read(&object, context.tokens().rules().policy())?;
+    // It may hold 64 KiB of members that nobody knows, and the store takes its time.
+    drop(object);
     let key = idempotency_key(&headers, &caller)?;
     if issues_token {
         let issued = context

@@ -30,7 +30,7 @@ pub(crate) async fn revoke(
     require_scope(&caller, &[ApiKeyScope::Full])?;
     let user = client_id(&uri)?;
     refuse_query(&uri)?;
-    let object = optional_object(&headers, body, &["token"]).await?;
+    let object = optional_object(context.bodies(), &headers, body, &["token"]).await?;
     let answer = match token(&object)? {
         Some(token) => RevokeAnswer::one(context.tokens().revoke(&user, token).await?),
         None => RevokeAnswer::all(context.tokens().revoke_all(&user).await?),
