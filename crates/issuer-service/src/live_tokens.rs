@@ -2,7 +2,11 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use issuer::{Timestamp, TokenId, state::TokenState};
+use issuer::{
+    Timestamp, TokenId,
+    state::TokenState,
+    user::{AvatarUrl, Nickname},
+};
 use quick_cache::{Weighter, sync::Cache};
 
 use crate::sync::{AtomicI64, Mutex, MutexGuard, PoisonError};
@@ -26,8 +30,8 @@ impl Weighter<TokenId, Arc<TokenState>> for Bytes {
         let TokenState { token, user } = &**state;
         let texts = [
             Some(user.id.as_str()),
-            user.nickname.as_ref().map(|nickname| nickname.as_str()),
-            user.avatar_url.as_ref().map(|url| url.as_str()),
+            user.nickname.as_ref().map(Nickname::as_str),
+            user.avatar_url.as_ref().map(AvatarUrl::as_str),
             token.issued().and_then(|issued| issued.issuer.as_deref()),
             token.issued().and_then(|issued| issued.audience.as_deref()),
         ];
