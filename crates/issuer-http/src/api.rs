@@ -8,6 +8,7 @@ use issuer_service::{ApiKey, Error, TokenService};
 
 use crate::{
     ClientKey, CorsOrigin, ResponseStyle,
+    access_log::AccessLog,
     arriving_bodies::ArrivingBodies,
     context::{Context, Shared},
     http1::MissingHost,
@@ -74,6 +75,7 @@ pub fn router(tokens: TokenService) -> HttpApi {
             health: true,
             admin_fallback: true,
             missing_host: MissingHost::Allowed,
+            log: AccessLog::default(),
             cors_origins: Vec::new(),
             cors_headers: SDK_HEADERS.to_vec(),
         },
@@ -161,7 +163,7 @@ impl HttpApi {
 
     /// The router as a server of its own: every path that it does not know is 404 in the shape of the API.
     pub fn into_service_router(self) -> Router {
-        let unknown = routes::unknown(self.choice.missing_host);
+        let unknown = routes::unknown(&self.choice);
         Router::from(self).fallback_service(unknown)
     }
 }

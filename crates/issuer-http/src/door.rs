@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     future::{Ready, ready},
     task::{Context, Poll},
+    time::Instant,
 };
 
 use axum::{
@@ -16,8 +17,11 @@ use issuer_service::TokenService;
 use tower::Service;
 
 use crate::{
+    access_log::{Acting, peer},
     auth::caller,
     error::{ApiError, Shape},
+    failed_keys::FailedKeys,
+    headers,
 };
 
 /// What a request must bring to reach a route.
@@ -34,7 +38,7 @@ pub(crate) enum Key {
     /// None, or one that the route itself looks at.
     None,
     /// An API key. A caller without one learns nothing, not even which paths and methods there are.
-    Api(TokenService),
+    Api(TokenService, FailedKeys),
 }
 
 #[derive(Clone, Copy)]
@@ -58,11 +62,14 @@ impl Rule {
 
     /// The answer to a request that does not come in. One that does has its caller beside it.
     fn refuse(&self, request: &mut Request) -> Option<Response> {
-        if let Key::Api(tokens) = &self.key {
+        if let Key::Api(tokens, failed) = &self.key {
             match caller(tokens, request.headers()) {
-                Ok(caller) => request.extensions_mut().insert(caller),
-                Err(error) => return Some((self.shape)(error)),
-            };
+                Ok(caller) => {
+                    Acting::note(request.extensions(), &caller);
+                    request.extensions_mut().insert(caller);
+                }
+                Err(error) => return Some((self.shape)(limited(error, failed, request))),
+            }
         }
         // A parameter of a route matches an empty segment, too: `//` is a path that nobody knows.
         if request.uri().path().contains("//") {
@@ -78,6 +85,17 @@ impl Rule {
             }
             _ => None,
         }
+    }
+}
+
+/// The answer to a request without a good key. A key that was sent and failed counts; none is no guess.
+fn limited(error: ApiError, failed: &FailedKeys, request: &Request) -> ApiError {
+    if !error.is_unauthorized() || headers::only(request.headers(), &headers::IM_API_KEY).is_none() {
+        return error;
+    }
+    match failed.count(peer(request.extensions()), Instant::now()) {
+        Some(seconds) => ApiError::too_many_requests(seconds),
+        None => error,
     }
 }
 

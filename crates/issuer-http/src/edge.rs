@@ -11,7 +11,7 @@ use std::{
 
 use axum::{
     extract::Request,
-    http::{HeaderValue, Method, header},
+    http::{HeaderValue, header},
     response::Response,
 };
 use futures_util::future::Either;
@@ -19,6 +19,7 @@ use pin_project_lite::pin_project;
 use tower::Service;
 
 use crate::{
+    access_log::{AccessLog, Client, Line, known_method},
     error::{ApiError, Shape},
     headers::{X_REQUEST_ID, only},
     http1::{self, MissingHost},
@@ -35,6 +36,7 @@ pub(crate) struct Edge<S> {
     pub(crate) route: &'static str,
     pub(crate) shape: Shape,
     pub(crate) missing_host: MissingHost,
+    pub(crate) log: AccessLog,
     pub(crate) inner: S,
 }
 
@@ -50,11 +52,13 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
         Answering {
             begun: Instant::now(),
             id: request_id(&request),
-            method: request.method().clone(),
+            method: known_method(request.method()),
+            client: Client::of(request.extensions_mut()),
+            log: self.log.clone(),
             route: self.route,
             shape: self.shape,
             ends_connection: http1::ends_connection(&request),
@@ -72,7 +76,9 @@ pin_project! {
     pub(crate) struct Answering<F> {
         begun: Instant,
         id: HeaderValue,
-        method: Method,
+        method: &'static str,
+        client: Client,
+        log: AccessLog,
         route: &'static str,
         shape: Shape,
         ends_connection: bool,
@@ -87,7 +93,17 @@ pin_project! {
             let this = this.project();
             // The caller has gone, or the server stops. What the service was asked for happens all the same.
             if !*this.is_logged {
-                line(this.begun, this.method, this.route, NOT_ANSWERED, this.id, "not answered");
+                this.log.write(
+                    &Line {
+                        begun: *this.begun,
+                        method: this.method,
+                        route: this.route,
+                        status: NOT_ANSWERED,
+                        request_id: this.id.to_str().unwrap_or_default(),
+                        message: "not answered",
+                    },
+                    this.client,
+                );
             }
         }
     }
@@ -106,8 +122,17 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
             Some(polled) => task::ready!(polled)?,
             None => panicked(*this.shape),
         };
-        let status = response.status().as_u16();
-        line(this.begun, this.method, this.route, status, this.id, "answered");
+        this.log.write(
+            &Line {
+                begun: *this.begun,
+                method: this.method,
+                route: this.route,
+                status: response.status().as_u16(),
+                request_id: this.id.to_str().unwrap_or_default(),
+                message: "answered",
+            },
+            this.client,
+        );
         *this.is_logged = true;
         let headers = response.headers_mut();
         keep_out_of_caches(headers);
@@ -119,26 +144,6 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
         headers.insert(X_REQUEST_ID, id);
         Poll::Ready(Ok(response))
     }
-}
-
-/// The line of a request in the log.
-fn line(
-    begun: &Instant,
-    method: &Method,
-    route: &'static str,
-    status: u16,
-    id: &HeaderValue,
-    message: &'static str,
-) {
-    tracing::info!(
-        target: "issuer_http::access",
-        method = method.as_str(),
-        route,
-        status,
-        micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
-        request_id = id.to_str().unwrap_or_default(),
-        "{message}"
-    );
 }
 
 /// The panic's own message has gone to the panic hook; it may hold what a client must not see.

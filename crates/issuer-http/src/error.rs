@@ -23,6 +23,8 @@ pub(crate) struct ApiError {
     message: Cow<'static, str>,
     /// A header that a client needs beside the body.
     header: Option<(HeaderName, HeaderValue)>,
+    /// Seconds to wait, of a caller who asks too often.
+    retry_after: Option<u16>,
 }
 
 /// The same in the shape of `/me`: `{"RC": STATUS, "RM": REASON, "error": {"code", "message"}}`.
@@ -45,6 +47,7 @@ impl ApiError {
             code,
             message: Cow::Borrowed(message),
             header: None,
+            retry_after: None,
         }
     }
 
@@ -54,6 +57,7 @@ impl ApiError {
             code: "INVALID_REQUEST",
             message: message.into(),
             header: None,
+            retry_after: None,
         }
     }
 
@@ -72,6 +76,22 @@ impl ApiError {
     pub(crate) fn unauthorized() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "Invalid API key")
             .with_header(header::WWW_AUTHENTICATE, "ApiKey")
+    }
+
+    pub(crate) fn is_unauthorized(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
+    }
+
+    pub(crate) fn too_many_requests(seconds: u16) -> Self {
+        let error = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "RATE_LIMIT_EXCEEDED",
+            "Too many requests, please try again later",
+        );
+        Self {
+            retry_after: Some(seconds),
+            ..error
+        }
     }
 
     pub(crate) const fn insufficient_permissions() -> Self {
@@ -131,6 +151,9 @@ impl ApiError {
                 .headers_mut()
                 .insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         if let Some((name, value)) = &self.header {
             response.headers_mut().insert(name, value.clone());
         }
@@ -166,6 +189,7 @@ impl From<&Refusal> for ApiError {
             code: refusal.code(),
             message: refusal.to_string().into(),
             header,
+            retry_after: None,
         }
     }
 }
@@ -197,12 +221,15 @@ impl IntoResponse for ApiError {
         struct Body<'a> {
             error: &'a str,
             message: &'a str,
+            #[serde(rename = "retryAfter", skip_serializing_if = "Option::is_none")]
+            retry_after: Option<u16>,
         }
         self.with_headers(json(
             self.status,
             &Body {
                 error: self.code,
                 message: &self.message,
+                retry_after: self.retry_after,
             },
         ))
     }

@@ -28,7 +28,8 @@
 //! # What it does not do
 //! It does not listen: `axum::serve` or hyper do, and whoever runs them sets the limits of the request head and of idle
 //! connections. `axum::serve` has no such limits, and does not answer a client that closes its side after its request;
-//! `issuer-server` does. It speaks no TLS. It sets no rate limits.
+//! `issuer-server` does. It speaks no TLS. It sets no rate limits, except on failed API keys: 10 a second and 50 at once of each
+//! [`PeerAddress`], then 429.
 //!
 //! Of the rules of HTTP/1.1 that hyper leaves to the server, these routes keep those that [`HttpApi::require_host`] lists;
 //! the host's own routes are the host's.
@@ -40,8 +41,10 @@
 //! # Logs
 //! One event a request (`tracing`, target `issuer_http::access`), with the route's template and never the path; no
 //! token, API key or idempotency key is in any event. A request whose caller went away before its answer has status 499:
-//! it may have been carried out.
+//! it may have been carried out. The name of the API key that acted is in the event, and in that of a refusal the
+//! [`PeerAddress`]. Refusals of callers without an API key are counted together past the first ten a second (`count`).
 
+mod access_log;
 mod answer;
 mod api;
 mod arriving_bodies;
@@ -54,6 +57,7 @@ mod cors_origin;
 mod door;
 mod edge;
 mod error;
+mod failed_keys;
 mod fields;
 mod headers;
 mod http1;
@@ -63,6 +67,7 @@ mod require_api_key;
 mod response;
 mod routes;
 
+pub use access_log::PeerAddress;
 pub use answer::{IssueAnswer, RevokeAnswer};
 pub use api::{ApiKeyError, HttpApi, router};
 pub use auth::AuthenticatedUser;

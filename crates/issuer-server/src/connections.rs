@@ -26,6 +26,7 @@ use hyper_util::{
     server::graceful::{GracefulShutdown, Watcher},
     service::TowerToHyperService,
 };
+use issuer_http::PeerAddress;
 use tokio::{
     io::ReadBuf,
     net::{TcpListener, TcpStream},
@@ -200,7 +201,7 @@ async fn converse(
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(
             TokioIo::new(RequestStream::new(stream, progress.clone(), has_unread_bytes)),
-            service_fn(|request| answer(&app, request, progress.clone())),
+            service_fn(|request| answer(&app, request, PeerAddress(address), progress.clone())),
         );
     let mut connection = pin!(watcher.watch(connection));
     let mut timer = pin!(sleep_until(tokio::time::Instant::now() + HEAD_TIME));
@@ -268,8 +269,10 @@ fn has_passed(mut timer: Pin<&mut Sleep>, deadline: tokio::time::Instant, contex
 fn answer(
     app: &Router,
     mut request: Request<Incoming>,
+    peer: PeerAddress,
     progress: Progress,
 ) -> impl Future<Output = Result<Response, Infallible>> + use<> {
+    request.extensions_mut().insert(peer);
     let length = request.body().size_hint().exact();
     progress.head_is_read(request.headers_mut(), length);
     // The parser takes a head that is longer than its buffer if it comes in one piece; whether a request is taken must

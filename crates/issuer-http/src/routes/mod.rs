@@ -20,10 +20,12 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::{
     CorsOrigin,
+    access_log::AccessLog,
     context::Context,
     door::{Key, Methods, Rule},
     edge::Edge,
     error::{ApiError, MeError, Shape},
+    failed_keys::FailedKeys,
     headers::{IM_AUTHORIZATION, IM_CLIENT_KEY, X_REQUEST_ID},
     http1::MissingHost,
 };
@@ -39,6 +41,7 @@ pub(crate) struct Choice {
     /// Answer unknown paths under `/admin/`.
     pub(crate) admin_fallback: bool,
     pub(crate) missing_host: MissingHost,
+    pub(crate) log: AccessLog,
     pub(crate) cors_origins: Vec<CorsOrigin>,
     /// Which headers their pages may send, besides those of the route.
     pub(crate) cors_headers: Vec<HeaderName>,
@@ -55,8 +58,9 @@ pub(crate) fn all(context: &Context, choice: Choice) -> Router {
         shape: SHAPE_OF_ME,
         ..anybody.clone()
     };
+    let failed_keys = FailedKeys::default();
     let of_admins = |methods| Rule {
-        key: Key::Api(context.tokens().clone()),
+        key: Key::Api(context.tokens().clone(), failed_keys.clone()),
         methods,
         shape: SHAPE,
     };
@@ -68,37 +72,38 @@ pub(crate) fn all(context: &Context, choice: Choice) -> Router {
     let revoke = of_admins(Methods::DELETE).before(revoke::revoke.with_state(context.clone()));
     let unknown = of_admins(Methods::Any).before(not_found.into_service());
 
-    let host = choice.missing_host;
+    let around = &(choice.missing_host, choice.log);
     let mut routes = Router::new();
     if choice.health {
-        routes = add(routes, "/healthz", |path| route(path, SHAPE, host, healthz));
-        routes = add(routes, "/readyz", |path| route(path, SHAPE, host, readyz));
+        routes = add(routes, "/healthz", |path| route(path, SHAPE, around, healthz));
+        routes = add(routes, "/readyz", |path| route(path, SHAPE, around, readyz));
     }
     if choice.me {
         routes = add(routes, "/me", |path| {
             match cors(choice.cors_origins, choice.cors_headers) {
-                Some(cors) => route(path, SHAPE_OF_ME, host, cors.layer(me)),
-                None => route(path, SHAPE_OF_ME, host, me),
+                Some(cors) => route(path, SHAPE_OF_ME, around, cors.layer(me)),
+                None => route(path, SHAPE_OF_ME, around, me),
             }
         });
     }
-    let routes = add(routes, "/admin/clients", |path| route(path, SHAPE, host, issue));
+    let routes = add(routes, "/admin/clients", |path| route(path, SHAPE, around, issue));
     let routes = add(routes, "/admin/clients/{client_id}/token", |path| {
-        route(path, SHAPE, host, revoke)
+        route(path, SHAPE, around, revoke)
     });
     if !choice.admin_fallback {
         return routes;
     }
     // What remains. Its own template would say nothing.
-    let unknown = route(NO_ROUTE, SHAPE, host, unknown);
+    let unknown = route(NO_ROUTE, SHAPE, around, unknown);
     routes
         .route("/admin/", unknown.clone())
         .route("/admin/{*any}", unknown)
 }
 
 /// A route for all that no other route is for.
-pub(crate) fn unknown(host: MissingHost) -> MethodRouter {
-    route(NO_ROUTE, SHAPE, host, not_found.into_service())
+pub(crate) fn unknown(choice: &Choice) -> MethodRouter {
+    let around = &(choice.missing_host, choice.log.clone());
+    route(NO_ROUTE, SHAPE, around, not_found.into_service())
 }
 
 /// What the log says of a path that nobody knows.
@@ -108,7 +113,12 @@ const NO_ROUTE: &str = "none";
 ///
 /// Each one is named: axum lets a host's method take the place of a service for "any" without a word, and refuses to merge
 /// what both name.
-fn route<S>(template: &'static str, shape: Shape, missing_host: MissingHost, service: S) -> MethodRouter
+fn route<S>(
+    template: &'static str,
+    shape: Shape,
+    (missing_host, log): &(MissingHost, AccessLog),
+    service: S,
+) -> MethodRouter
 where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
@@ -116,7 +126,8 @@ where
     let edge = Edge {
         route: template,
         shape,
-        missing_host,
+        missing_host: *missing_host,
+        log: log.clone(),
         inner: service,
     };
     let every = MethodFilter::CONNECT
