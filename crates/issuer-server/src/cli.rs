@@ -14,6 +14,7 @@ use crate::given::Given;
                   Every setting has one name: max_live_tokens in the file of --config, ISSUER_MAX_LIVE_TOKENS, \
                   --max-live-tokens. Flags win over the environment, the environment wins over the file; an empty variable counts \
                   as unset.\n\
+                  Secrets come from files or the environment: arguments show in the list of processes.\n\
                   Results are JSON lines. Exit codes: 0 done, 1 refused, 2 wrong usage, 3 the store or the machine failed."
 )]
 pub(crate) struct Cli {

@@ -27,7 +27,7 @@ use tokio::{
 
 use crate::{
     data_dir::DataDir,
-    failure::Failure,
+    failure::{Failure, FailureKind},
     file_permissions::FilePermissions,
     request::{Outcome, Request},
     store_url::{FileId, StoreUrl},
@@ -41,6 +41,9 @@ const NEW: &str = ".issuer.sock.new";
 
 /// Bytes of the longest line: a token, an id and a profile, escaped.
 const MAX_LINE_BYTES: u64 = 256 * 1_024;
+
+/// Characters of an id that are logged: those of the longest id that there is.
+const MAX_LOGGED_CHARS: usize = 255;
 
 /// How long either side waits for the other.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -378,6 +381,7 @@ fn remove(path: &Path) -> io::Result<()> {
 }
 
 async fn answer(stream: UnixStream, held: &Held) -> io::Result<()> {
+    let uid = stream.peer_cred().ok().map(|peer| peer.uid());
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
     tokio::io::BufReader::new(reader.take(MAX_LINE_BYTES))
@@ -388,20 +392,50 @@ async fn answer(stream: UnixStream, held: &Held) -> io::Result<()> {
             "the running server does not know this command: is it as new?",
         )),
         Ok(message) if !held.is_store_of(&message) => Answer::Holds(held.store.to_string()),
-        Ok(message) => match message.flags.disagreement(&held.settings) {
-            Some(setting) => Answer::Failed(Failure::usage(format!(
-                "--{}: the running server holds the store and says otherwise",
-                setting.replace('_', "-")
-            ))),
-            None => match message.request.execute(&held.tokens).await {
-                Ok(outcome) => Answer::Done(outcome),
-                Err(failure) => Answer::Failed(failure),
-            },
-        },
+        Ok(message) => {
+            let answer = match message.flags.disagreement(&held.settings) {
+                Some(setting) => Answer::Failed(Failure::usage(format!(
+                    "--{}: the running server holds the store and says otherwise",
+                    setting.replace('_', "-")
+                ))),
+                None => match message.request.execute(&held.tokens).await {
+                    Ok(outcome) => Answer::Done(outcome),
+                    Err(failure) => Answer::Failed(failure),
+                },
+            };
+            log_command(&message.request, &answer, uid);
+            answer
+        }
     };
     let mut line = serde_json::to_vec(&answer)?;
     line.push(b'\n');
     writer.write_all(&line).await
+}
+
+/// The line of a command that came to this server. A command that asks whether this server holds a store has none.
+fn log_command(request: &Request, answer: &Answer, uid: Option<u32>) {
+    if matches!(request, Request::Verify { token } if token.is_empty()) {
+        return;
+    }
+    let outcome = match answer {
+        Answer::Holds(_) => return,
+        Answer::Done(outcome) if outcome.refused => "refused",
+        Answer::Done(_) => "done",
+        Answer::Failed(failure) if failure.kind == FailureKind::Machine => "failed",
+        Answer::Failed(_) => "refused",
+    };
+    // Bounded, since a refused id may be of any length, and escaped, since a terminal may show it.
+    let user: Option<String> = request.user().map(|user| {
+        let start = user.chars().take(MAX_LOGGED_CHARS);
+        start.flat_map(char::escape_debug).collect()
+    });
+    tracing::info!(
+        command = request.command(),
+        user = user.as_deref(),
+        outcome,
+        uid,
+        "answered a command"
+    );
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ mod settings;
 mod signing_keys;
 mod store_url;
 mod token_settings;
+mod usage_error;
 mod waiting_line;
 
 use std::{
@@ -82,9 +83,13 @@ fn answer(error: clap::Error) -> ExitCode {
     if !error.use_stderr() {
         error.exit();
     }
-    logging::patiently(move || {
-        let _ = error.print();
-    });
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    match usage_error::without_values(&error, &arguments) {
+        Some(message) => logging::say(message),
+        None => logging::patiently(move || {
+            let _ = error.print();
+        }),
+    }
     ExitCode::from(2)
 }
 

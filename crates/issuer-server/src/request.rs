@@ -60,6 +60,23 @@ enum Verdict<'a> {
 }
 
 impl Request {
+    /// The command, as the log names it.
+    pub(crate) const fn command(&self) -> &'static str {
+        match self {
+            Self::Issue { .. } => "issue",
+            Self::Verify { .. } => "verify",
+            Self::Revoke { .. } => "token revoke",
+        }
+    }
+
+    /// The user whom it is about, where it says so.
+    pub(crate) fn user(&self) -> Option<&str> {
+        match self {
+            Self::Issue { id, .. } | Self::Revoke { id, .. } => Some(id),
+            Self::Verify { .. } => None,
+        }
+    }
+
     /// Carries the request out.
     pub(crate) async fn execute(&self, tokens: &TokenService) -> Result<Outcome, Failure> {
         match self {

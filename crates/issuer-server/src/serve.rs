@@ -39,6 +39,12 @@ pub(crate) fn run(settings: &Settings, lost: LostKeys) -> Result<(), Failure> {
     // First, so that a server that cannot listen leaves nothing behind.
     let listener = settings.open_listener()?;
     let dir = settings.open_data_dir()?;
+    if settings.shows_client_key() {
+        tracing::warn!(
+            "--client-key shows the key in the list of processes: set it with ISSUER_CLIENT_KEY, or as client_key in the file of \
+             --config"
+        );
+    }
     if dir.permissions() == FilePermissions::Any {
         tracing::warn!(
             "file_permissions is any: whoever reaches {} may read the signing keys, or replace them",

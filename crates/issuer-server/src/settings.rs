@@ -120,6 +120,13 @@ impl Settings {
         }
     }
 
+    /// True if the client key is on the command line, where every account of the machine sees it.
+    pub(crate) fn shows_client_key(&self) -> bool {
+        self.origins
+            .get("client_key")
+            .is_some_and(|origin| origin.starts_with("--"))
+    }
+
     /// The data folder, which is made where it does not exist.
     pub(crate) fn open_data_dir(&self) -> Result<DataDir, Failure> {
         DataDir::open(self.data_dir.as_deref(), self.file_permissions())

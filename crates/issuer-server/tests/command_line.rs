@@ -230,14 +230,14 @@ fn wrong_usage_is_2_and_says_what_is_right() {
             &[][..],
             &["Usage:", "issue", "verify", "token", "serve", "Example"][..],
         ),
-        (&["nonsense"], &["nonsense", "Usage:"]),
+        (&["nonsense"], &["argument 1 is no command", "Usage:"]),
         (&["issue"], &["<ID>", "Usage:"]),
-        (&["issue", "amy", "bob"], &["bob", "Usage:"]),
-        (&["issue", "amy", "--nope"], &["--nope", "Usage:"]),
+        (&["issue", "amy", "bob"], &["argument 3", "Usage:"]),
+        (&["issue", "amy", "--nope"], &["argument 3", "Usage:"]),
         (&["verify"], &["<TOKEN|->", "Usage:"]),
         (&["token"], &["revoke", "Usage:"]),
         (&["token", "revoke"], &["<ID>", "Usage:"]),
-        (&["serve", "now"], &["now", "Usage:"]),
+        (&["serve", "now"], &["argument 2", "Usage:"]),
     ] {
         home.run(arguments).fails_saying(2, parts);
     }

@@ -115,3 +115,46 @@ fn failed_api_keys_are_limited_and_a_good_one_from_the_same_address_goes_on() {
     // No key is no guess.
     assert_eq!(server.ask(&Ask::get("/admin/nothing")).status, 401);
 }
+
+#[test]
+#[cfg(unix)]
+fn a_command_through_the_socket_has_a_line_with_the_command_the_user_and_its_account() {
+    let home = program::Home::on(program::Store::Sled);
+    let server = home.serve(&[]);
+    let token = home.issue("amy");
+    assert_eq!(home.run(&["issue", "amy"]).code, Some(1));
+    assert_eq!(home.run(&["issue", &"x\u{202e}".repeat(5_000)]).code, Some(1));
+    assert_eq!(home.run(&["verify", &token]).code, Some(0));
+    assert_eq!(home.run(&["token", "revoke", "amy", &token]).code, Some(0));
+    let log = server.stop();
+    let lines: Vec<Value> = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|event| event["command"].is_string())
+        .collect();
+    let said: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            let user = line["user"].as_str().map(|user| user.chars().take(3).collect());
+            let text = |name: &str| line[name].as_str().unwrap().to_owned();
+            (text("command"), user, text("outcome"))
+        })
+        .collect();
+    let line = |command: &str, user: Option<&str>, outcome: &str| {
+        (command.to_owned(), user.map(str::to_owned), outcome.to_owned())
+    };
+    assert_eq!(
+        said,
+        [
+            line("issue", Some("amy"), "done"),
+            line("issue", Some("amy"), "refused"),
+            line("issue", Some("x\\u"), "refused"),
+            line("verify", None, "done"),
+            line("token revoke", Some("amy"), "done"),
+        ]
+    );
+    let uid = rustix::process::getuid().as_raw();
+    assert!(lines.iter().all(|line| line["uid"] == uid), "{log}");
+    assert!(!log.contains('\u{202e}') && !log.contains(&token), "{log}");
+    assert!(log.lines().all(|line| line.len() < 4_000), "{log}");
+}

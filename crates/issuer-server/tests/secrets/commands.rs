@@ -150,3 +150,86 @@ fn no_message_repeats_a_key_file_that_cannot_be_read() {
         says_nothing(&marks, "a key file of many", &home.run(&["issue", "amy"]));
     }
 }
+
+#[test]
+fn no_argument_in_the_wrong_place_is_repeated() {
+    let marks = Marks::new();
+    let home = home(Store::of_this_run());
+    let postgres = format!("postgres://user:{WRONG_TOKEN}@host/db");
+    let sqlite = format!("sqlite://user:{WRONG_TOKEN}@host/db");
+    let joined = |flag: &str| format!("{flag}={WRONG_TOKEN}");
+    let (long, short) = (format!("--{WRONG_TOKEN}"), format!("-x{WRONG_TOKEN}"));
+    let settings = [
+        "--lifetime",
+        "--max-live-tokens",
+        "--policy",
+        "--refresh-window",
+        "--listen",
+        "--idle-timeout",
+        "--response-style",
+        "--cors-origins",
+        "--file-permissions",
+        "--store",
+        "--clientkey",
+    ];
+    let mut wrong: Vec<Vec<String>> = Vec::new();
+    let mut add = |arguments: &[&str]| wrong.push(arguments.iter().map(ToString::to_string).collect());
+    for setting in settings {
+        add(&["serve", setting, WRONG_TOKEN]);
+        add(&["serve", &joined(setting)]);
+        add(&[setting, WRONG_TOKEN, "serve"]);
+    }
+    for place in [
+        WRONG_TOKEN,
+        &long,
+        &short,
+        &joined("--nothing"),
+        &joined("--new-key"),
+        &postgres,
+    ] {
+        add(&[place]);
+        add(&["help", place]);
+        add(&["token", place]);
+        add(&["token", "revoke", "amy", "a", place]);
+        add(&["token", "revoke", "amy", "a", "b", place]);
+        add(&["issue", "amy", place]);
+        add(&["issue", "amy", "--", "bob", place]);
+        add(&["verify", "x", place]);
+        add(&["verify", place, "x"]);
+        add(&["verify", "x", "y", place]);
+        add(&["verify", "Bearer", "x", place]);
+        add(&["serve", place]);
+        add(&["copy", place]);
+        add(&["copy", "--from", place, "--to", "memory:"]);
+    }
+    for url in [&postgres, &sqlite] {
+        add(&["serve", "--store", url]);
+        add(&["verify", "x", "--store", url]);
+        add(&["copy", "--from", url, "--to", "sled:x"]);
+        add(&["copy", "--from", "sled:x", "--to", url]);
+    }
+    for arguments in &wrong {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        says_nothing(&marks, &format!("{arguments:?}"), &home.run(&arguments));
+    }
+    let unknown = home.run(&["serve", &joined("--clientkey")]);
+    unknown.fails_saying(2, &["argument 2 is not known here", "did you mean --client-key?"]);
+}
+
+#[test]
+fn a_client_key_on_the_command_line_is_warned_of_and_one_in_the_environment_is_not() {
+    let key = "marked-client-key-0123";
+    let home = home(Store::of_this_run());
+    let log = home.serve(&["--client-key", key]).stop();
+    assert!(
+        log.contains("--client-key shows the key in the list of processes"),
+        "{log}"
+    );
+    assert!(!log.contains(key), "{log}");
+    let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
+    command
+        .env("ISSUER_API_KEY", API_KEY)
+        .env("ISSUER_CLIENT_KEY", key);
+    let log = crate::program::Server::start(&mut command).stop();
+    assert!(!log.contains("list of processes"), "{log}");
+}
