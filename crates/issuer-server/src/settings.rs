@@ -299,3 +299,14 @@ fn claim(value: &Value) -> Result<String, String> {
     }
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_on_design_says_how_much_memory_live_tokens_take() {
+        let said = format!("in about {} MiB", LIVE_TOKEN_BYTES.get() >> 20);
+        assert!(include_str!("../../../docs/design.md").contains(&said), "{said}");
+    }
+}

@@ -83,7 +83,7 @@ pub(crate) type Batch = std::collections::BTreeMap<(Table, IVec), RowChange>;
 fn refuse_other_trees(db: &sled::Db) -> Result<()> {
     for name in db.tree_names() {
         if !Table::ALL.iter().any(|table| table.name().as_bytes() == &*name) {
-            return Err(Fault::damaged(&format!(
+            return Err(Fault::damaged(format!(
                 "it holds the tree \"{}\", which this library did not make",
                 String::from_utf8_lossy(&name).escape_debug()
             )));

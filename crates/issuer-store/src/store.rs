@@ -109,6 +109,10 @@ pub trait Store: Send + Sync {
     /// expired at or before `dead_before`, idempotency records forgotten by then, tombstones whose time is
     /// over by then. Users stay. Returns how many rows went; fewer than `limit` says that none are left.
     ///
+    /// They say so as long as no clock shows a time at or before `dead_before` again. A caller that remembers what
+    /// the store said of a token stops to believe it before it calls this, if the token expires at or before
+    /// `dead_before`: afterwards no snapshot has the token.
+    ///
     /// It costs what it deletes, and holds a writer up no longer than such a slice takes.
     ///
     /// # Errors

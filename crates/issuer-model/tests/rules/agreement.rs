@@ -18,6 +18,8 @@ struct Step {
     write: Write,
     expect: Expected,
     seconds: i64,
+    /// Dead rows are purged afterwards, as if the clock showed this many seconds more.
+    purge: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -47,11 +49,13 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Expected::Other),
         1 => Just(Expected::Any),
     ];
-    (0..2usize, write, expect, 0..2i64).prop_map(|(user, write, expect, seconds)| Step {
+    let purge = prop_oneof![3 => Just(None), 1 => (-60..120i64).prop_map(Some)];
+    (0..2usize, write, expect, 0..2i64, purge).prop_map(|(user, write, expect, seconds, purge)| Step {
         user,
         write,
         expect,
         seconds,
+        purge,
     })
 }
 
@@ -72,6 +76,10 @@ proptest! {
             if let Some(commit) = commit(&snapshot, user, step, &keys, now, number) {
                 let outcomes = memory.apply(std::slice::from_ref(&commit)).unwrap();
                 prop_assert_eq!(&outcomes, &[table.apply(&commit)]);
+            }
+            if let Some(seconds) = step.purge {
+                let dead_before = now.saturating_add_seconds(seconds);
+                prop_assert_eq!(memory.purge(dead_before, usize::MAX).unwrap(), table.purge(dead_before));
             }
             for user in &users {
                 prop_assert_eq!(load(&memory, user, &digests), table.rows(user).snapshot(&digests));

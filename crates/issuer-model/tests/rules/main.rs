@@ -14,6 +14,7 @@
 
 mod accounting;
 mod agreement;
+mod cached;
 mod state;
 mod table;
 mod witnesses;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use issuer::{
-    Digest,
+    Digest, Timestamp,
     state::{Change, Commit, Replay, Snapshot, TokenName, TokenRecord, UserRecord, Versioned},
     user::UserId,
 };
@@ -53,6 +53,11 @@ impl Table {
         }
         outcome
     }
+
+    /// Deletes every row that was dead by then, and says how many.
+    pub fn purge(&mut self, dead_before: Timestamp) -> usize {
+        self.users.values_mut().map(|rows| rows.purge(dead_before)).sum()
+    }
 }
 
 impl Rows {
@@ -73,6 +78,20 @@ impl Rows {
                 .collect(),
             holders: Vec::new(),
         }
+    }
+
+    fn purge(&mut self, dead_before: Timestamp) -> usize {
+        let rows = |rows: &Self| rows.tokens.len() + rows.replays.len();
+        let before = rows(self);
+        self.tokens.retain(|_, Row(token)| {
+            let death = token
+                .revoked_at
+                .map_or(token.expires_at, |at| at.min(token.expires_at));
+            death > dead_before
+        });
+        self.replays
+            .retain(|_, Row(replay)| replay.forgotten_at > dead_before);
+        before - rows(self)
     }
 
     fn write(&mut self, change: &Change, commit: &Commit) {
