@@ -36,7 +36,8 @@ impl Weighter<TokenId, Arc<TokenState>> for Bytes {
             token.issued().and_then(|issued| issued.audience.as_deref()),
         ];
         let texts: usize = texts.into_iter().flatten().map(str::len).sum();
-        (OVERHEAD_BYTES + size_of::<(TokenId, TokenState)>() + texts) as u64
+        // An allocator rounds each text up.
+        (OVERHEAD_BYTES + size_of::<(TokenId, TokenState)>() + texts + texts / 4) as u64
     }
 }
 

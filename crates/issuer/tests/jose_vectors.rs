@@ -66,7 +66,7 @@ struct Replaced {
 
 impl Replaced {
     /// Puts another secret into the key.
-    fn zeros_of(jwk: &mut serde_json::Value) -> Self {
+    fn zeros_of(jwk: &mut Value) -> Self {
         let algorithm = match jwk["alg"].as_str().unwrap() {
             "HS256" => hmac::HMAC_SHA256,
             "HS384" => hmac::HMAC_SHA384,
