@@ -127,7 +127,7 @@ mod tests {
         let fit = MAX_BYTES / LIMIT;
         let open: Vec<_> = (0..=fit).map(|_| bodies.begin()).collect();
         for body in &open {
-            body.add(&[7; LIMIT], LIMIT).unwrap();
+            body.add(&vec![7; LIMIT], LIMIT).unwrap();
             assert!(bodies.lock().bytes <= MAX_BYTES);
         }
         let mut open = open.into_iter();
