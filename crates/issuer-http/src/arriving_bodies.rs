@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Bytes that all bodies may take while they arrive.
-pub(crate) const MAX_BYTES: usize = 16 << 20;
+pub(crate) const MAX_BYTES: usize = 8 << 20;
 
 /// The bodies that are arriving. Where a new piece finds no room, the body that began first gives up its buffer: a client that
 /// sends slowly costs others nothing.
