@@ -126,12 +126,20 @@ impl Object {
         let name: String = format!("\"{}\"", self.name.replace('"', "\"\""));
         let name = name.escape_debug().to_string().replace("\\\"", "\"");
         let kind = self.kind.escape_debug();
+        // SQLite drops nothing of a name that it reserves.
+        let remedy = if self.name.starts_with("sqlite_") {
+            RESTORE_A_BACKUP.to_owned()
+        } else {
+            format!(
+                "if you made it, stop this program and run in the sqlite3 shell: DROP {} {name}; if nobody here did, \
+                 {RESTORE_A_BACKUP}",
+                kind.to_string().to_uppercase()
+            )
+        };
         Fault::refused(
             StoreErrorKind::Damaged,
             format!(
-                "holds the {kind} {name}, which this library did not make and which may change what it writes. If you made it, \
-                 stop this program and run in the sqlite3 shell: DROP {} {name}; if nobody here did, {RESTORE_A_BACKUP}",
-                kind.to_string().to_uppercase()
+                "holds the {kind} {name}, which this library did not make and which may change what it writes; {remedy}"
             ),
         )
     }
@@ -140,7 +148,9 @@ impl Object {
 fn objects(connection: &Connection) -> Result<Vec<Object>> {
     // What ANALYZE leaves (`fileformat2.html`, section 2.6.3) only tells the planner how many rows there are.
     let mut statement = connection.prepare(
-        "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT IN ('sqlite_stat1', 'sqlite_stat4')",
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE NOT (type = 'table' AND name = tbl_name AND (
+             (name = 'sqlite_stat1' AND sql = 'CREATE TABLE sqlite_stat1(tbl,idx,stat)')
+             OR (name = 'sqlite_stat4' AND sql = 'CREATE TABLE sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)')))",
     )?;
     let rows = statement.query_map([], |row| {
         Ok(Object {

@@ -301,6 +301,27 @@ fn the_name_of_what_others_added_cannot_write_to_a_terminal() {
 }
 
 #[test]
+fn a_trigger_that_bears_the_name_of_a_table_of_statistics_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.db");
+    drop(filled(&path));
+    let file = Connection::open(&path).unwrap();
+    file.execute_batch(ADDED[0].0).unwrap();
+    file.execute_batch(
+        "PRAGMA writable_schema = ON;
+         UPDATE sqlite_schema SET name = 'sqlite_stat1', sql = replace(sql, 'revive', 'sqlite_stat1') WHERE name = 'revive';
+         PRAGMA writable_schema = OFF;",
+    )
+    .unwrap();
+    drop(file);
+    let error = refused(&path);
+    assert_eq!(error.kind(), StoreErrorKind::Damaged);
+    assert!(error.to_string().contains("trigger \"sqlite_stat1\""), "{error}");
+    // SQLite drops nothing of a reserved name, so that only a backup helps.
+    assert!(!error.to_string().contains("DROP"), "{error}");
+}
+
+#[test]
 fn what_analyze_leaves_is_let_be() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("users.db");
