@@ -2,13 +2,17 @@
 
 use std::{
     fs::{self, DirBuilder, File},
-    io::{self, Read as _, Write as _},
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
 use etcetera::{BaseStrategy as _, choose_base_strategy};
+use zeroize::Zeroizing;
 
-use crate::{failure::Failure, file_permissions::FilePermissions};
+use crate::{
+    failure::Failure,
+    file_permissions::{FilePermissions, open_regular, read_text},
+};
 
 /// The data folder, which exists.
 #[derive(Clone, Debug)]
@@ -110,19 +114,19 @@ impl DataDir {
     }
 
     /// Reads a file that nobody else may be able to read; `None` where there is none.
-    pub(crate) fn read_secret(&self, name: &str) -> Result<Option<zeroize::Zeroizing<String>>, Failure> {
+    pub(crate) fn read_secret(&self, name: &str) -> Result<Option<Zeroizing<String>>, Failure> {
         let path = self.join(name);
         let unreadable = |error: io::Error| unreadable(&path, &error);
-        let mut file = match File::open(&path) {
+        let file = match open_regular(&path) {
             // A link to a file that is not there, such as a disk that is not mounted, is no reason to make a new one.
             Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => return Ok(None),
             other => other.map_err(unreadable)?,
         };
+        // `chmod` follows a link: the remedy names what it would change.
+        let real = fs::canonicalize(&path).map_err(unreadable)?;
         self.permissions
-            .check_secret(&path, &file.metadata().map_err(unreadable)?)?;
-        let mut text = zeroize::Zeroizing::new(String::new());
-        file.read_to_string(&mut text).map_err(unreadable)?;
-        Ok(Some(text))
+            .check_secret(&real, &file.metadata().map_err(unreadable)?)?;
+        read_text(&file).map(Some).map_err(unreadable)
     }
 }
 

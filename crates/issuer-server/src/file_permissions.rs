@@ -1,14 +1,20 @@
-//! Permissions of the files in the data folder: how the files are made, and which are refused.
+//! Permissions of the files in the data folder: how the files are made, which are refused, and how a file is read that somebody
+//! else may have put there.
 
 use std::{
     fs::{self, File, OpenOptions},
-    io,
+    io::{self, Read as _},
     path::Path,
 };
 
 use clap::ValueEnum;
 
+use zeroize::Zeroizing;
+
 use crate::{failure::Failure, request::shell_argument};
+
+/// Bytes of the longest file of keys or settings.
+const MAX_TEXT_BYTES: u64 = 1 << 20;
 
 /// `file_permissions`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -184,6 +190,41 @@ impl FilePermissions {
             accepting(Kind::Secret, found.mode)
         )))
     }
+}
+
+/// Opens a file to read it. Whatever is no regular file is refused: a pipe would keep the program waiting for ever, and a device
+/// has no end.
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    // Without it, to open a pipe waits for whoever writes into it.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
+    );
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is not a regular file",
+        ))
+    }
+}
+
+/// Reads a file of keys or settings.
+pub(crate) fn read_text(file: &File) -> io::Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::new());
+    file.take(MAX_TEXT_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_TEXT_BYTES {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it is longer than {MAX_TEXT_BYTES} bytes"),
+        ));
+    }
+    Ok(text)
 }
 
 /// Options that make a file for its owner alone.

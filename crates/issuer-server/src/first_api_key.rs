@@ -1,12 +1,18 @@
 //! The first API key: the operator's, or one made at the first start.
 
-use std::{fs, io::IsTerminal as _};
+use std::io::IsTerminal as _;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use issuer_service::{ApiKey, TokenService};
 use zeroize::Zeroizing;
 
-use crate::{data_dir::DataDir, failure::Failure, given::environment, logging};
+use crate::{
+    data_dir::DataDir,
+    failure::Failure,
+    file_permissions::{open_regular, read_text},
+    given::environment,
+    logging,
+};
 
 const FILE: &str = "bootstrap-api-key";
 
@@ -68,7 +74,8 @@ fn from_environment() -> Result<Option<(&'static str, Zeroizing<String>)>, Failu
         let key = key.map_err(|_| Failure::usage("ISSUER_API_KEY: the key must be visible ASCII"))?;
         ("ISSUER_API_KEY", Zeroizing::new(key))
     } else if let Some(path) = environment("ISSUER_API_KEY_FILE") {
-        let text = fs::read_to_string(&path).map(Zeroizing::new).map_err(|error| {
+        let text = open_regular(path.as_ref()).and_then(|file| read_text(&file));
+        let text = text.map_err(|error| {
             Failure::usage(format!(
                 "ISSUER_API_KEY_FILE: {}: cannot be read: {error}",
                 path.to_string_lossy()

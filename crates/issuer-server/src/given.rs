@@ -10,7 +10,11 @@ use std::{
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
-use crate::{failure::Failure, settings::Settings};
+use crate::{
+    failure::Failure,
+    file_permissions::{open_regular, read_text},
+    settings::Settings,
+};
 
 /// A setting: `max_live_tokens` in the file, `ISSUER_MAX_LIVE_TOKENS`, `--max-live-tokens`.
 struct Declared {
@@ -267,7 +271,8 @@ impl Given {
     /// Fills what is not given yet from a file, which a flag or a variable has named.
     pub(crate) fn with_file(mut self, path: &Path, origin: &str) -> Result<Self, Failure> {
         check_path_text(path).map_err(|why| Failure::usage(format!("{origin}: {why}")))?;
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = open_regular(path).and_then(|file| read_text(&file));
+        let text = text.map_err(|error| {
             Failure::usage(format!("{origin} {}: cannot be read: {error}", path.display()))
         })?;
         let table: toml::Table = text.parse().map_err(|error| syntax_error(path, &text, &error))?;

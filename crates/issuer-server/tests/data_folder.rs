@@ -15,7 +15,7 @@ use std::{
     io::Write as _,
     os::unix::fs::{PermissionsExt as _, symlink},
     path::Path,
-    process::Stdio,
+    process::{Command, Stdio},
 };
 
 use program::{Ask, Done, Home, Store};
@@ -185,6 +185,66 @@ fn the_file_of_another_application_or_of_a_newer_version_is_refused_and_left() {
     let other = rusqlite::Connection::open(&newer).unwrap();
     other.pragma_update(None, "user_version", 99).unwrap();
     issue_into(&newer).fails_saying(3, &["newer.db", "newer version"]);
+}
+
+/// Puts something in the place of a file that is no regular one.
+fn plant(path: &Path, what: &str) {
+    let _ = fs::remove_file(path);
+    match what {
+        "pipe" => assert!(Command::new("mkfifo").arg(path).status().unwrap().success()),
+        "folder" => fs::create_dir(path).unwrap(),
+        device => symlink(device, path).unwrap(),
+    }
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_at_once_and_never_read() {
+    for what in ["pipe", "folder", "/dev/zero"] {
+        let home = Home::new();
+        home.issue("amy");
+        let (keys, planted) = (home.data_dir().join("keys.json"), home.path().join("planted"));
+        plant(&planted, what);
+        let planted = planted.to_str().unwrap();
+        home.run(&["issue", "bob", "--config", planted])
+            .fails_saying(2, &["--config", "planted", "not a regular file"]);
+        let mut serve = home.command(&["serve", "--listen", "127.0.0.1:0"]);
+        Done::of(serve.env("ISSUER_API_KEY_FILE", planted))
+            .fails_saying(2, &["ISSUER_API_KEY_FILE", "planted", "not a regular file"]);
+        plant(&keys, what);
+        let refused = home.run(&["issue", "bob"]);
+        refused.fails_saying(3, &["keys.json", "not a regular file"]);
+        // It would change what a link leads to.
+        assert!(!refused.stderr.contains("chmod"), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn a_file_of_keys_that_is_too_long_is_refused_and_not_read_whole() {
+    let home = Home::new();
+    home.issue("amy");
+    let keys = fs::File::options()
+        .write(true)
+        .open(home.data_dir().join("keys.json"));
+    // A hole: it takes no room on the disk.
+    keys.unwrap().set_len(1 << 40).unwrap();
+    home.run(&["issue", "bob"])
+        .fails_saying(3, &["keys.json", "longer than 1048576 bytes"]);
+}
+
+#[test]
+fn the_remedy_for_keys_behind_a_link_names_the_file_that_it_changes_and_works() {
+    let home = Home::new();
+    home.issue("amy");
+    let (keys, real) = (home.data_dir().join("keys.json"), home.path().join("real.json"));
+    fs::rename(&keys, &real).unwrap();
+    symlink(&real, &keys).unwrap();
+    chmod(&real, 0o644);
+    let refused = home.run(&["issue", "bob"]);
+    let real = fs::canonicalize(&real).unwrap();
+    let remedy = format!("chmod 600 {}", real.display());
+    refused.fails_saying(3, &[&remedy]);
+    chmod(&real, 0o600);
+    home.issue("bob");
 }
 
 #[test]
