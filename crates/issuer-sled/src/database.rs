@@ -79,19 +79,6 @@ pub(crate) struct RowChange {
 /// Rows to write as one.
 pub(crate) type Batch = std::collections::BTreeMap<(Table, IVec), RowChange>;
 
-/// Refuses what others keep in the folder: trees that are not ours, by name.
-fn refuse_other_trees(db: &sled::Db) -> Result<()> {
-    for name in db.tree_names() {
-        if !Table::ALL.iter().any(|table| table.name().as_bytes() == &*name) {
-            return Err(Fault::damaged(format!(
-                "it holds the tree \"{}\", which this library did not make",
-                String::from_utf8_lossy(&name).escape_debug()
-            )));
-        }
-    }
-    Ok(())
-}
-
 impl Database {
     /// Has sled open the folder. Whatever sled does not survive in it, is an error.
     pub(crate) fn open(folder: &Path, cache_bytes: u64) -> Result<Self> {
@@ -282,6 +269,19 @@ impl Database {
         };
         Ok(())
     }
+}
+
+/// Refuses trees that are not ours, by name.
+fn refuse_other_trees(db: &sled::Db) -> Result<()> {
+    for name in db.tree_names() {
+        if !Table::ALL.iter().any(|table| table.name().as_bytes() == &*name) {
+            return Err(Fault::damaged(format!(
+                "it holds the tree \"{}\", which this library did not make",
+                String::from_utf8_lossy(&name).escape_debug()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Waits for sled to give its file up, or says who else has it.

@@ -123,11 +123,20 @@ impl Object {
 
     fn refused(&self) -> Fault {
         // As SQL, and without what a terminal would obey: whoever made the object chose its name.
-        let name: String = format!("\"{}\"", self.name.replace('"', "\"\""));
-        let name = name.escape_debug().to_string().replace("\\\"", "\"");
+        let mut name = String::from("\"");
+        for char in self.name.chars() {
+            match char {
+                '"' => name.push_str("\"\""),
+                '\'' | '\\' => name.push(char),
+                _ => name.extend(char.escape_debug()),
+            }
+        }
+        name.push('"');
         let kind = self.kind.escape_debug();
-        // SQLite drops nothing of a name that it reserves.
-        let remedy = if self.name.starts_with("sqlite_") {
+        // SQLite drops no table and no view of a name that it reserves, but for those of statistics.
+        let lower = self.name.to_ascii_lowercase();
+        let is_reserved = lower.starts_with("sqlite_") && !lower.starts_with("sqlite_stat");
+        let remedy = if is_reserved && matches!(&*self.kind, "table" | "view") {
             RESTORE_A_BACKUP.to_owned()
         } else {
             format!(
@@ -146,7 +155,7 @@ impl Object {
 }
 
 fn objects(connection: &Connection) -> Result<Vec<Object>> {
-    // What ANALYZE leaves (`fileformat2.html`, section 2.6.3) only tells the planner how many rows there are.
+    // The statistics of ANALYZE (`fileformat2.html`, sections 2.6.3 and 2.6.5) only tell the planner how many rows there are.
     let mut statement = connection.prepare(
         "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE NOT (type = 'table' AND name = tbl_name AND (
              (name = 'sqlite_stat1' AND sql = 'CREATE TABLE sqlite_stat1(tbl,idx,stat)')

@@ -236,7 +236,7 @@ fn a_file_whose_tables_were_altered_is_damaged() {
 }
 
 /// Objects that others may add, and the words by which each is refused.
-const ADDED: [(&str, &str, &str); 6] = [
+const ADDED: [(&str, &str, &str); 7] = [
     (
         "CREATE TRIGGER revive AFTER UPDATE OF revoked_at ON issued_tokens BEGIN
              UPDATE issued_tokens SET revoked_at = NULL WHERE rowid = new.rowid; END",
@@ -267,6 +267,11 @@ const ADDED: [(&str, &str, &str); 6] = [
         "CREATE TABLE \"a \"\"b\"\" c\" (text TEXT)",
         "table \"a \"\"b\"\" c\"",
         "DROP TABLE \"a \"\"b\"\" c\"",
+    ),
+    (
+        "CREATE TABLE \"it's \\ one\" (text TEXT)",
+        "table \"it's \\ one\"",
+        "DROP TABLE \"it's \\ one\"",
     ),
 ];
 
@@ -300,25 +305,50 @@ fn the_name_of_what_others_added_cannot_write_to_a_terminal() {
     assert!(!told.contains(['\u{1b}', '\u{202e}', '\n']), "{told}");
 }
 
+/// Renames an object to one that only SQLite may make.
+fn rename(path: &Path, from: &str, to: &str) {
+    let sql = format!(
+        "PRAGMA writable_schema = ON;
+         UPDATE sqlite_schema SET name = '{to}', tbl_name = replace(tbl_name, '{from}', '{to}'), sql = replace(sql, '{from}', '{to}')
+         WHERE name = '{from}';
+         PRAGMA writable_schema = OFF;"
+    );
+    Connection::open(path).unwrap().execute_batch(&sql).unwrap();
+}
+
 #[test]
-fn a_trigger_that_bears_the_name_of_a_table_of_statistics_is_refused() {
+fn a_trigger_that_bears_the_name_of_a_table_of_statistics_is_refused_and_can_be_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("users.db");
     drop(filled(&path));
-    let file = Connection::open(&path).unwrap();
-    file.execute_batch(ADDED[0].0).unwrap();
-    file.execute_batch(
-        "PRAGMA writable_schema = ON;
-         UPDATE sqlite_schema SET name = 'sqlite_stat1', sql = replace(sql, 'revive', 'sqlite_stat1') WHERE name = 'revive';
-         PRAGMA writable_schema = OFF;",
-    )
-    .unwrap();
-    drop(file);
+    let execute = |sql| Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    execute(ADDED[0].0);
+    rename(&path, "revive", "sqlite_stat1");
     let error = refused(&path);
     assert_eq!(error.kind(), StoreErrorKind::Damaged);
-    assert!(error.to_string().contains("trigger \"sqlite_stat1\""), "{error}");
-    // SQLite drops nothing of a reserved name, so that only a backup helps.
-    assert!(!error.to_string().contains("DROP"), "{error}");
+    let remedy = "DROP TRIGGER \"sqlite_stat1\"";
+    assert!(error.to_string().contains(remedy), "{error}");
+    execute(remedy);
+    drop(SqliteStore::open(&path).unwrap());
+}
+
+#[test]
+fn a_table_or_a_view_that_nobody_can_drop_is_refused_with_a_backup_as_the_remedy() {
+    for (sql, kind) in [(ADDED[1].0, "VIEW"), ("CREATE TABLE everybody (id)", "TABLE")] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.db");
+        drop(filled(&path));
+        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        rename(&path, "everybody", "SQLite_mine");
+        let error = refused(&path).to_string();
+        assert!(
+            error.contains("\"SQLite_mine\"") && !error.contains("DROP"),
+            "{error}"
+        );
+        assert!(error.contains("put a backup in its place"), "{error}");
+        let drop = format!("DROP {kind} \"SQLite_mine\"");
+        assert!(Connection::open(&path).unwrap().execute_batch(&drop).is_err());
+    }
 }
 
 #[test]
