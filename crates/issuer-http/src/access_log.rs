@@ -36,7 +36,7 @@ pub struct PeerAddress(
 /// Refusals a second that have a line of their own.
 const LINES: usize = 10;
 
-/// Sums of a second; what fits into none of them is counted together.
+/// Sums of a second. Refusals that fit into none of them are counted together.
 const SUMS: usize = 16;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -141,9 +141,12 @@ impl AccessLog {
     pub(crate) fn write(&self, line: &Line<'_>, client: &Client) {
         let caller = client.caller.0.get();
         let is_refused = line.status >= 400;
-        if is_refused && caller.is_none() && !self.0.has_line(line, client.address) {
-            self.write_later();
-            return;
+        if is_refused && caller.is_none() {
+            let (has_line, ended) = self.0.lock().add(line, client.address, Instant::now());
+            ended.write();
+            if !has_line {
+                return self.write_later();
+            }
         }
         let address = client
             .address
@@ -166,16 +169,21 @@ impl AccessLog {
 
     /// Writes the sums of this second at its end, also where no other request comes.
     fn write_later(&self) {
-        if mem::replace(&mut self.0.lock().will_be_written, true) {
-            return;
-        }
+        let begun = {
+            let mut window = self.0.lock();
+            if mem::replace(&mut window.will_be_written, true) {
+                return;
+            }
+            window.begun
+        };
         // Without a runtime of Tokio the next refusal writes them.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let sums = Arc::downgrade(&self.0);
             runtime.spawn(async move {
                 tokio::time::sleep(SECOND).await;
                 if let Some(sums) = sums.upgrade() {
-                    sums.end_window();
+                    let ended = sums.lock().end(begun);
+                    ended.write();
                 }
             });
         }
@@ -187,36 +195,37 @@ impl Sums {
     fn lock(&self) -> MutexGuard<'_, Window> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// True if a refusal has a line of its own; it is counted if not.
-    fn has_line(&self, line: &Line<'_>, address: Option<IpAddr>) -> bool {
-        let is_over = self.lock().begun.is_some_and(|begun| begun.elapsed() >= SECOND);
-        if is_over {
-            self.end_window();
-        }
-        let mut window = self.lock();
-        window.begun.get_or_insert_with(Instant::now);
-        window.lines += 1;
-        if window.lines <= LINES {
-            return true;
-        }
-        window.count(line.route, line.status, address);
-        false
-    }
-
-    fn end_window(&self) {
-        let ended = mem::take(&mut *self.lock());
-        ended.write();
-    }
 }
 
 impl Drop for Sums {
     fn drop(&mut self) {
-        self.end_window();
+        self.lock().write();
     }
 }
 
 impl Window {
+    /// Takes a refusal in. True if it has a line of its own; it is counted if not. With it comes the window that it has ended.
+    fn add(&mut self, line: &Line<'_>, address: Option<IpAddr>, now: Instant) -> (bool, Self) {
+        let is_over = self.begun.is_some_and(|begun| now >= begun + SECOND);
+        let ended = if is_over { mem::take(self) } else { Self::default() };
+        self.begun.get_or_insert(now);
+        self.lines += 1;
+        let has_line = self.lines <= LINES;
+        if !has_line {
+            self.count(line.route, line.status, address);
+        }
+        (has_line, ended)
+    }
+
+    /// Ends the window that began then. A later one has its own second.
+    fn end(&mut self, begun: Option<Instant>) -> Self {
+        if self.begun == begun {
+            mem::take(self)
+        } else {
+            Self::default()
+        }
+    }
+
     fn count(&mut self, route: &'static str, status: u16, address: Option<IpAddr>) {
         let is_same = |sum: &&mut Sum| sum.address == address && sum.route == route && sum.status == status;
         if let Some(sum) = self.sums.iter_mut().find(is_same) {
@@ -280,6 +289,39 @@ mod tests {
         assert_eq!(window.sums.len(), SUMS);
         let summed: u64 = window.sums.iter().map(|sum| sum.count).sum();
         assert_eq!(summed + window.others, 100_001);
+    }
+
+    #[test]
+    fn ten_refusals_a_second_have_a_line_however_late_the_end_of_an_earlier_second_comes() {
+        let (mut window, begun) = (Window::default(), Instant::now());
+        let line = Line {
+            begun,
+            method: "GET",
+            route: "none",
+            status: 404,
+            request_id: "",
+            message: "answered",
+        };
+        let mut counted = 0;
+        let mut lines_at = |window: &mut Window, millis| {
+            let now = begun + Duration::from_millis(millis);
+            let refusals = (0..100).map(|_| window.add(&line, None, now));
+            let (mut lines, mut ended_count) = (0, 0);
+            for (has_line, ended) in refusals {
+                lines += usize::from(has_line);
+                ended_count += ended.sums.iter().map(|sum| sum.count).sum::<u64>();
+            }
+            counted += ended_count;
+            lines
+        };
+        assert_eq!(lines_at(&mut window, 0), LINES);
+        assert_eq!(lines_at(&mut window, 999), 0);
+        assert_eq!(lines_at(&mut window, 1_000), LINES);
+        // The task that was to end the first second wakes now.
+        assert!(window.end(Some(begun)).begun.is_none());
+        assert_eq!(lines_at(&mut window, 1_001), 0);
+        counted += window.end(window.begun).sums[0].count;
+        assert_eq!(counted, 400 - 2 * 10);
     }
 
     #[test]

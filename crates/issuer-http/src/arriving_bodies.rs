@@ -54,9 +54,8 @@ impl ArrivingBody<'_> {
     /// Adds a piece to a body of at most `limit` bytes.
     pub(crate) fn add(&self, piece: &[u8], limit: usize) -> Result<(), NoRoom> {
         let mut arriving = self.all.lock();
-        let Some(mut buffer) = arriving.buffers.remove(&self.number) else {
-            return Err(NoRoom);
-        };
+        let Arriving { bytes, buffers, .. } = &mut *arriving;
+        let buffer = buffers.get_mut(&self.number).ok_or(NoRoom)?;
         let before = buffer.capacity();
         let needed = buffer.len().saturating_add(piece.len());
         if needed > before {
@@ -65,13 +64,12 @@ impl ArrivingBody<'_> {
             buffer.reserve_exact(capacity - buffer.len());
         }
         buffer.extend_from_slice(piece);
-        arriving.bytes = arriving.bytes - before + buffer.capacity();
-        arriving.buffers.insert(self.number, buffer);
-        while arriving.bytes > MAX_BYTES {
-            let Some((_, longest)) = arriving.buffers.pop_first() else {
+        *bytes = *bytes - before + buffer.capacity();
+        while *bytes > MAX_BYTES {
+            let Some((_, oldest)) = buffers.pop_first() else {
                 break;
             };
-            arriving.bytes -= longest.capacity();
+            *bytes -= oldest.capacity();
         }
         Ok(())
     }

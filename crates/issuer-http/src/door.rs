@@ -13,7 +13,7 @@ use axum::{
     response::Response,
 };
 use futures_util::future::Either;
-use issuer_service::TokenService;
+use issuer_service::{ApiCaller, TokenService};
 use tower::Service;
 
 use crate::{
@@ -63,12 +63,11 @@ impl Rule {
     /// The answer to a request that does not come in. One that does has its caller beside it.
     fn refuse(&self, request: &mut Request) -> Option<Response> {
         if let Key::Api(tokens, failed) = &self.key {
-            match caller(tokens, request.headers()) {
+            match admit(tokens, failed, request) {
                 Ok(caller) => {
-                    Acting::note(request.extensions(), &caller);
                     request.extensions_mut().insert(caller);
                 }
-                Err(error) => return Some((self.shape)(limited(error, failed, request))),
+                Err(error) => return Some((self.shape)(error)),
             }
         }
         // A parameter of a route matches an empty segment, too: `//` is a path that nobody knows.
@@ -88,14 +87,22 @@ impl Rule {
     }
 }
 
-/// The answer to a request without a good key. A key that was sent and failed counts; none is no guess.
-fn limited(error: ApiError, failed: &FailedKeys, request: &Request) -> ApiError {
-    if !error.is_unauthorized() || headers::only(request.headers(), &headers::IM_API_KEY).is_none() {
-        return error;
-    }
-    match failed.count(peer(request.extensions()), Instant::now()) {
-        Some(seconds) => ApiError::too_many_requests(seconds),
-        None => error,
+/// The caller of a request with a good API key. A key that was sent and is not good counts against its address; none is no guess.
+pub(crate) fn admit<B>(
+    tokens: &TokenService,
+    failed: &FailedKeys,
+    request: &axum::http::Request<B>,
+) -> Result<ApiCaller, ApiError> {
+    match caller(tokens, request.headers()) {
+        Ok(caller) => {
+            Acting::note(request.extensions(), &caller);
+            Ok(caller)
+        }
+        Err(error) if error.is_unauthorized() && request.headers().contains_key(&headers::IM_API_KEY) => {
+            let wait = failed.count(peer(request.extensions()), Instant::now());
+            Err(wait.map_or(error, ApiError::too_many_requests))
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -14,15 +14,13 @@ use issuer::state::ApiKeyScope;
 use issuer_service::TokenService;
 use tower::{Layer, Service};
 
-use crate::{
-    auth::{caller, require_scope},
-    response::keep_out_of_caches,
-};
+use crate::{auth::require_scope, door::admit, failed_keys::FailedKeys, response::keep_out_of_caches};
 
 /// A layer that puts a host's own routes behind the API keys of the token service.
 ///
 /// A request without a good `IM-API-KEY` is answered as the routes under `/admin/` answer it: 401 `UNAUTHORIZED`, or 403
-/// `INSUFFICIENT_PERMISSIONS` where the key's scope does not suffice, both before anything else of the request is looked at.
+/// `INSUFFICIENT_PERMISSIONS` where the key's scope does not suffice, both before anything else of the request is looked at; 429
+/// where keys fail more than 50 times at once, or 10 times a second, from one [`PeerAddress`](crate::PeerAddress).
 /// A request with one reaches the route with an [`ApiCaller`](issuer_service::ApiCaller) in its extensions. Answers get
 /// `Cache-Control: no-store` where the route sets no `Cache-Control` itself.
 ///
@@ -49,18 +47,23 @@ use crate::{
 pub struct RequireApiKey {
     tokens: TokenService,
     scopes: &'static [ApiKeyScope],
+    failed: FailedKeys,
 }
 
 impl RequireApiKey {
     /// Asks for a key of this scope or of a wider one: `Full` includes `Issue`, which includes `Read`.
     #[must_use]
-    pub const fn new(tokens: TokenService, scope: ApiKeyScope) -> Self {
+    pub fn new(tokens: TokenService, scope: ApiKeyScope) -> Self {
         let scopes: &[ApiKeyScope] = match scope {
             ApiKeyScope::Read => &[ApiKeyScope::Read, ApiKeyScope::Issue, ApiKeyScope::Full],
             ApiKeyScope::Issue => &[ApiKeyScope::Issue, ApiKeyScope::Full],
             ApiKeyScope::Full => &[ApiKeyScope::Full],
         };
-        Self { tokens, scopes }
+        Self {
+            tokens,
+            scopes,
+            failed: FailedKeys::default(),
+        }
     }
 }
 
@@ -96,7 +99,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let checked = caller(&self.rule.tokens, request.headers()).and_then(|caller| {
+        let checked = admit(&self.rule.tokens, &self.rule.failed, &request).and_then(|caller| {
             require_scope(&caller, self.rule.scopes)?;
             Ok(caller)
         });

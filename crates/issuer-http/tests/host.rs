@@ -217,6 +217,15 @@ async fn a_route_of_the_host_under_admin_asks_for_no_key_without_the_layer_and_r
         .header("IM-API-KEY", API_KEY);
     let twice = twice.header("IM-API-KEY", API_KEY).body(Body::empty()).unwrap();
     assert_eq!(send(&app, twice).await.status, 401);
+    let mut limited = None;
+    for _ in 0..100 {
+        limited = Some(send(&app, get_with_key("/admin/report", "another key")).await);
+    }
+    let limited = limited.unwrap();
+    assert_eq!(
+        (limited.status.as_u16(), limited.header("retry-after")),
+        (429, Some("1"))
+    );
     let answer = send(&app, get_with_key("/admin/report", API_KEY)).await;
     assert_eq!(answer.brief(), (200, "for host"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));

@@ -9,6 +9,7 @@ mod client;
 mod troubled;
 
 use std::{
+    convert::Infallible,
     pin::Pin,
     sync::{
         Arc,
@@ -23,6 +24,7 @@ use axum::{
     body::{Body, Bytes, HttpBody},
 };
 use client::{Answer, api, get, get_with, issue, issue_at, revoke_all, send, service};
+use futures_util::stream;
 use http_body::Frame;
 use issuer_service::{Clock, SystemClock, TokenService};
 use time::OffsetDateTime;
@@ -203,7 +205,7 @@ impl Trickle {
 
 impl HttpBody for Trickle {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = Infallible;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
@@ -239,25 +241,12 @@ async fn a_body_that_takes_longer_than_thirty_seconds_is_408() {
     assert!(answer.header("x-request-id").is_some());
 }
 
-/// A body of single bytes, which ends when it has been asked for all of them.
-struct SingleBytes(std::vec::IntoIter<u8>);
-
-impl HttpBody for SingleBytes {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let byte = self.0.next().map(|byte| Ok(Frame::data(Bytes::from(vec![byte]))));
-        Poll::Ready(byte)
-    }
-}
-
 fn in_single_bytes(text: &str) -> axum::http::Request<Body> {
-    let bytes = SingleBytes(text.as_bytes().to_vec().into_iter());
-    issue_at("/admin/clients").body(Body::new(bytes)).unwrap()
+    let bytes = text.bytes().map(|byte| Ok::<_, Infallible>(vec![byte]));
+    let bytes: Vec<_> = bytes.collect();
+    issue_at("/admin/clients")
+        .body(Body::from_stream(stream::iter(bytes)))
+        .unwrap()
 }
 
 #[tokio::test]
@@ -276,29 +265,17 @@ async fn a_body_in_single_bytes_is_read_and_limited_as_any_other() {
     assert_eq!(answer.status, 413, "{answer:?}");
 }
 
-/// A body that sends what it has, and ends when it is told to.
-struct Held {
-    begin: Option<Bytes>,
-    is_over: Arc<AtomicBool>,
-}
-
-impl HttpBody for Held {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        if let Some(bytes) = self.begin.take() {
-            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+/// A body that sends this text at once, and ends when it is told to.
+fn held(text: String, is_over: &Arc<AtomicBool>) -> Body {
+    let (mut begin, is_over) = (Some(text), Arc::clone(is_over));
+    Body::from_stream(stream::poll_fn(move |context| match begin.take() {
+        Some(text) => Poll::Ready(Some(Ok::<_, Infallible>(text))),
+        None if is_over.load(Ordering::SeqCst) => Poll::Ready(None),
+        None => {
+            context.waker().wake_by_ref();
+            Poll::Pending
         }
-        if self.is_over.load(Ordering::SeqCst) {
-            return Poll::Ready(None);
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    }
+    }))
 }
 
 #[tokio::test]
@@ -311,14 +288,8 @@ async fn past_the_memory_for_bodies_those_that_began_first_are_503_and_the_other
                 r#"{{"_id":"{n}","issueAccessToken":true,"x":"{}"}}"#,
                 "x".repeat(65_000)
             );
-            let body = Held {
-                begin: Some(body.into()),
-                is_over: is_over.clone(),
-            };
-            let (app, request) = (
-                app.clone(),
-                issue_at("/admin/clients").body(Body::new(body)).unwrap(),
-            );
+            let body = held(body, &is_over);
+            let (app, request) = (app.clone(), issue_at("/admin/clients").body(body).unwrap());
             tokio::spawn(async move { send(&app, request).await })
         })
         .collect();
