@@ -212,11 +212,7 @@ pub enum Forgets {
 /// A token is revoked while one thread checks it, through the cache of live tokens, and another one watches the store, as a
 /// subscriber of its changes does: once the store has shown the revocation, the cache says nothing any more.
 pub fn live_tokens(forgets: Forgets) {
-    sync::plant(Plant::None);
-    let store = Shown::new();
-    let live = Arc::new(LiveTokens::at_most(5_000));
-    let IssuedRecord { user, token } =
-        write(&store, &live, Issue::from(NewUser::new("amy").unwrap())).unwrap();
+    let (store, live, IssuedRecord { user, token }) = with_a_token();
     let id = token.issued().unwrap().id;
     store.is_shown.store(false, Ordering::SeqCst);
     let check = {
@@ -262,7 +258,7 @@ pub fn live_tokens(forgets: Forgets) {
     assert!(live.get(id).is_none());
 }
 
-/// Whether the cache hears of a purge before its rows go.
+/// The notice that the cache gets of a purge, before its rows go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purges {
     /// As background maintenance does.
@@ -274,11 +270,7 @@ pub enum Purges {
 /// A clock that runs ahead has the row of a live token purged while another thread checks the token, and everything of the user
 /// is revoked afterwards. The revocation does not find the token, and the clock is corrected: the cache must not know it.
 pub fn purge(purges: Purges) {
-    sync::plant(Plant::None);
-    let store = Shown::new();
-    let live = Arc::new(LiveTokens::at_most(5_000));
-    let IssuedRecord { user, token } =
-        write(&store, &live, Issue::from(NewUser::new("amy").unwrap())).unwrap();
+    let (store, live, IssuedRecord { user, token }) = with_a_token();
     let id = token.issued().unwrap().id;
     let checks = {
         let (store, live, user) = (store.clone(), live.clone(), user.id.clone());
@@ -312,6 +304,15 @@ pub fn purge(purges: Purges) {
     assert!(live.get(id).is_none(), "live, though its row was purged");
     checks.join().unwrap();
     assert!(live.get(id).is_none(), "live, though its row was purged");
+}
+
+/// A store with a token, and an empty cache.
+fn with_a_token() -> (Shown, Arc<LiveTokens>, IssuedRecord) {
+    sync::plant(Plant::None);
+    let store = Shown::new();
+    let live = Arc::new(LiveTokens::at_most(5_000));
+    let issued = write(&store, &live, Issue::from(NewUser::new("amy").unwrap())).unwrap();
+    (store, live, issued)
 }
 
 /// Has the writer carry out one call.

@@ -33,7 +33,7 @@ impl Room {
         })
     }
 
-    /// How many connections may be open at once.
+    /// The number of connections that may be open at once.
     pub(crate) fn connections(self) -> usize {
         usize::try_from(self.connections).unwrap_or(usize::MAX)
     }

@@ -46,9 +46,17 @@ pub(crate) fn without_values(error: &clap::Error, arguments: &[OsString]) -> Opt
 
 /// The number of the argument that clap names by its text.
 fn place(error: &clap::Error, kind: ContextKind, arguments: &[OsString]) -> String {
-    let begins_so = |argument: &OsString, text: &str| argument.to_string_lossy().starts_with(text);
-    let found =
-        text(error, kind).and_then(|text| arguments.iter().position(|argument| begins_so(argument, &text)));
+    // The last one that is it: what is too much comes after what is enough.
+    let last = |is: &dyn Fn(&str) -> bool| {
+        arguments
+            .iter()
+            .rposition(|argument| is(&argument.to_string_lossy()))
+    };
+    let found = text(error, kind).and_then(|text| {
+        last(&|argument| argument.split('=').next() == Some(&text) || argument == text)
+            // Of `-xyz` clap names `-x`.
+            .or_else(|| last(&|argument| argument.starts_with(&text)))
+    });
     found.map_or_else(
         || "an argument".to_owned(),
         |index| format!("argument {}", index + 1),

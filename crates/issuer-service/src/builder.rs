@@ -137,8 +137,8 @@ impl Builder {
     }
 
     /// Keeps tokens and their users in memory, of about this many bytes together, so that a check of one that was checked
-    /// before asks no store. None by default. A token takes some 500 bytes, and up to 3.5 KiB more with the longest profile;
-    /// those that nobody asked for lately make room.
+    /// before asks no store. None by default. A token takes some 500 bytes with a short profile, and less than 5 KiB with the
+    /// longest; those that nobody asked for lately make room.
     ///
     /// What is written through this service and its clones holds at once, as ever. A revocation that is made past them,
     /// by another process or another service over the same store, is **not seen**: set this only where nobody else

@@ -79,7 +79,7 @@ impl LiveTokens {
 
     /// Keeps tokens of about this many bytes in memory; those that nobody asked for lately make room.
     pub(crate) fn at_most(bytes: usize) -> Self {
-        // How many tokens the cache is prepared for.
+        // The cache is prepared for so many.
         let tokens = (bytes / TYPICAL_BYTES).max(1);
         Self(Some(Kept {
             found: Cache::with_weighter(tokens, bytes as u64, Bytes),
@@ -227,6 +227,21 @@ mod tests {
             .count();
         assert_eq!(kept, 256 - 4);
         assert!(live.get(token(5)).is_none());
+    }
+
+    #[test]
+    fn a_token_weighs_what_the_documentation_of_the_builder_says() {
+        let weight = |nickname: &str, avatar_url: &str| {
+            let mut state = (*found()).clone();
+            state.user.nickname = Some(Nickname::parse(nickname).unwrap());
+            state.user.avatar_url = Some(AvatarUrl::parse(avatar_url).unwrap());
+            Bytes.weight(&TokenId::from_bytes([7; 16]), &Arc::new(state))
+        };
+        let short = weight("Amy", "https://example.com/avatar.jpg");
+        assert!((400..=600).contains(&short), "{short}");
+        let url = format!("https://example.com/{}", "a".repeat(2_028));
+        let longest = weight(&"\u{1f600}".repeat(256), &url) + 254 + 254 / 4;
+        assert!((4_000..5 << 10).contains(&longest), "{longest}");
     }
 
     #[test]

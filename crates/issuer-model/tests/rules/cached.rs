@@ -69,9 +69,9 @@ struct State {
     writing: Option<(Write, Rows)>,
     purging: Option<Purging>,
     cache: BTreeMap<TokenName, Row<TokenRecord>>,
-    /// What ends by then is not believed.
+    /// The cache does not answer for tokens that end by then.
     purged_up_to: Timestamp,
-    /// What the store said to a check that has not yet kept it.
+    /// The answer of the store to a check that has not yet kept it.
     asked: Option<Row<TokenRecord>>,
     issued: BTreeSet<TokenName>,
     /// Tokens whose revocation was acknowledged.

@@ -80,7 +80,7 @@ pub struct Watched {
     pub seen: Mutex<Vec<Seen>>,
     before: Box<Hook>,
     after: Box<Hook>,
-    /// Whether each purge says that dead rows are left, so that the next one follows at once.
+    /// Each purge says that dead rows are left, so that the next one follows at once.
     has_more_to_purge: bool,
     _dropped: Dropped,
 }
