@@ -98,7 +98,10 @@ pub(crate) fn admit<B>(
             Acting::note(request.extensions(), &caller);
             Ok(caller)
         }
-        Err(error) if error.is_unauthorized() && request.headers().contains_key(&headers::IM_API_KEY) => {
+        Err(error)
+            if error.is_unauthorized()
+                && headers::only(request.headers(), &headers::IM_API_KEY).is_some() =>
+        {
             let wait = failed.count(peer(request.extensions()), Instant::now());
             Err(wait.map_or(error, ApiError::too_many_requests))
         }

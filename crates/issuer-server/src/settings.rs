@@ -29,7 +29,7 @@ use crate::{
     token_settings::{PolicySetting, TokenSettings, max_live_tokens},
 };
 
-/// Bytes of the live tokens that are kept in memory: some 65,000 of users with short profiles.
+/// Bytes of the live tokens that are kept in memory: some 80,000 of users with short profiles.
 const LIVE_TOKEN_BYTES: NonZeroUsize = NonZeroUsize::new(32 << 20).unwrap();
 
 /// The settings that a command uses; `None`: the default. What each means is declared in `given.rs`.

@@ -137,7 +137,7 @@ impl Builder {
     }
 
     /// Keeps tokens and their users in memory, of about this many bytes together, so that a check of one that was checked
-    /// before asks no store. None by default. A token takes some 500 bytes with a short profile, and less than 5 KiB with the
+    /// before asks no store. None by default. A token takes some 400 bytes with a short profile, and less than 5 KiB with the
     /// longest; those that nobody asked for lately make room.
     ///
     /// What is written through this service and its clones holds at once, as ever. A revocation that is made past them,

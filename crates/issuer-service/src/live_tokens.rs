@@ -15,7 +15,7 @@ use crate::sync::{AtomicI64, Mutex, MutexGuard, PoisonError};
 const STRIPES: usize = 64;
 
 /// Bytes of a token whose user has a short name and an avatar.
-const TYPICAL_BYTES: usize = 500;
+const TYPICAL_BYTES: usize = 400;
 
 /// Bytes that the cache and the allocator need for an entry beside what is counted: an index of the hash table, the lists of
 /// the cache, the counts of the `Arc`, and the rounding of each allocation.
@@ -238,7 +238,7 @@ mod tests {
             Bytes.weight(&TokenId::from_bytes([7; 16]), &Arc::new(state))
         };
         let short = weight("Amy", "https://example.com/avatar.jpg");
-        assert!((400..=600).contains(&short), "{short}");
+        assert!((350..=450).contains(&short), "{short}");
         let url = format!("https://example.com/{}", "a".repeat(2_028));
         let longest = weight(&"\u{1f600}".repeat(256), &url) + 254 + 254 / 4;
         assert!((4_000..5 << 10).contains(&longest), "{longest}");
